@@ -1,0 +1,6 @@
+namespace Postern.Dev;
+
+internal static class Program
+{
+    private static int Main() => 0;
+}

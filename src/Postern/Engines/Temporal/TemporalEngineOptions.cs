@@ -1,0 +1,77 @@
+using Postern.Configuration;
+
+namespace Postern.Engines.Temporal;
+
+/// <summary>One Temporal cluster behind the gate.</summary>
+internal sealed record TemporalEngineOptions
+{
+    /// <summary>Name in audit, metrics and logs. Required, unique.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Frontend addresses, <c>host:port</c>. A name with several addresses: all are used, re-resolved every 30 s. Required.</summary>
+    public IReadOnlyList<string> Addresses { get; init; } = [];
+
+    /// <summary>Host names (<c>:authority</c>) that select this engine. Required for all but one where several are configured.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <summary>TLS towards the frontend. Default: clear text.</summary>
+    public UpstreamTlsOptions? Tls { get; init; }
+
+    /// <summary>What the gate presents to the frontend. Required: exactly one kind.</summary>
+    public TemporalCredentialOptions Credential { get; init; } = new();
+
+    /// <summary>What is written into messages of the verified caller.</summary>
+    public TemporalIdentityOptions Identity { get; init; } = new();
+
+    /// <summary>File with a newer API's descriptor set (<c>.binpb</c>); its rows stand beside it in <c>temporal-operations.yaml</c>. Default: the built-in one.</summary>
+    public string? Descriptors { get; init; }
+
+    /// <summary>Connections per resolved address. Default 4; 1 to 64.</summary>
+    public int ConnectionsPerAddress { get; init; } = 4;
+}
+
+/// <summary>TLS towards an engine.</summary>
+internal sealed record UpstreamTlsOptions
+{
+    /// <summary>PEM files of the authorities that the engine's certificate must chain to. Default: the system's.</summary>
+    public IReadOnlyList<string> Authorities { get; init; } = [];
+
+    /// <summary>Name expected in the engine's certificate. Default: the address's host.</summary>
+    public string? ServerName { get; init; }
+
+    /// <summary>PEM file of our client certificate. Default: none.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>PEM file of its key. Required with <see cref="Certificate"/>.</summary>
+    public string? Key { get; init; }
+}
+
+/// <summary>What the gate presents upstream: exactly one member is set.</summary>
+internal sealed record TemporalCredentialOptions
+{
+    /// <summary>A JWT that the gate mints per caller and grant.</summary>
+    public MintOptions? Mint { get; init; }
+
+    /// <summary>A static bearer token.</summary>
+    public Secret? Bearer { get; init; }
+
+    /// <summary>No credential in the call; where <see cref="UpstreamTlsOptions.Certificate"/> is set, that is the credential.</summary>
+    public bool None { get; init; }
+}
+
+/// <summary>The minted JWT.</summary>
+internal sealed record MintOptions
+{
+    /// <summary>The <c>aud</c> claim; the server's <c>audience</c>. Required.</summary>
+    public string Audience { get; init; } = "";
+
+    /// <summary>Life of a minted token. Default 10m; 2m to 1h: the server has no clock leeway.</summary>
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(10);
+}
+
+/// <summary>What is stamped.</summary>
+internal sealed record TemporalIdentityOptions
+{
+    /// <summary>Whether the caller's name overrides <c>identity</c> in client calls. Default true.</summary>
+    public bool Stamp { get; init; } = true;
+}

@@ -1,0 +1,64 @@
+namespace Postern.Identity;
+
+/// <summary>Identity sources.</summary>
+internal sealed record IdentityOptions
+{
+    /// <summary>Token issuers. Required: at least one.</summary>
+    public IReadOnlyList<IssuerOptions> Issuers { get; init; } = [];
+}
+
+/// <summary>One issuer of JWTs.</summary>
+internal sealed record IssuerOptions
+{
+    /// <summary>Becomes part of every caller's name, so that two issuers can't collide. Required, unique, letters, digits, <c>-</c> and <c>_</c>.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>The <c>iss</c> claim, compared exactly; discovery is read below it. Required.</summary>
+    public string Issuer { get; init; } = "";
+
+    /// <summary>A file with a JWK set instead of discovery. Default: discovery.</summary>
+    public string? KeySet { get; init; }
+
+    /// <summary>Accepted <c>aud</c> values; one must match. Required.</summary>
+    public IReadOnlyList<string> Audiences { get; init; } = [];
+
+    /// <summary>Claim that names the caller. Default <c>sub</c>; <c>email</c> needs <c>email_verified</c>.</summary>
+    public string Subject { get; init; } = "sub";
+
+    /// <summary>Claim path of the display name. Default: the subject.</summary>
+    public string? Display { get; init; }
+
+    /// <summary>Claim path of the groups: <c>groups</c>, <c>realm_access.roles</c>. Default: none.</summary>
+    public string? Groups { get; init; }
+
+    /// <summary>Kind of caller: <c>human</c> (default), <c>service</c>, <c>agent</c>, or by claim.</summary>
+    public CallerKindOptions Kind { get; init; } = new();
+
+    /// <summary>Accepted <c>typ</c> headers. Default: <c>JWT</c>, <c>at+jwt</c> and none; compared without case and without <c>application/</c>.</summary>
+    public IReadOnlyList<string> TokenTypes { get; init; } = [];
+
+    /// <summary>How long a fetched key set may serve while the issuer can't be reached. Default 24h; 1m to 7d.</summary>
+    public TimeSpan StaleKeys { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Clock leeway for <c>exp</c>, <c>nbf</c>, <c>iat</c>. Default 60s; 0 to 5m.</summary>
+    public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>How a caller's kind is found. In YAML either one word or a mapping from a claim's values.</summary>
+internal sealed record CallerKindOptions
+{
+    /// <summary>The kind where no claim decides. Default human.</summary>
+    public Model.CallerKind Default { get; init; } = Model.CallerKind.Human;
+
+    /// <summary>Claim path whose value decides. Default: none.</summary>
+    public string? Claim { get; init; }
+
+    /// <summary>Claim values (globs) that make the caller a service.</summary>
+    public IReadOnlyList<string> Service { get; init; } = [];
+
+    /// <summary>Claim values (globs) that make the caller an agent.</summary>
+    public IReadOnlyList<string> Agent { get; init; } = [];
+
+    /// <summary>Claim values (globs) that make the caller human.</summary>
+    public IReadOnlyList<string> Human { get; init; } = [];
+}

@@ -1,0 +1,17 @@
+namespace Postern.Model;
+
+/// <summary>Why a call was refused: a closed list, used by response, metric, audit and docs alike (docs/refusals.md).</summary>
+internal enum RefusalReason : byte
+{
+    Unauthenticated, NotAllowed, UnknownOperation, Unreadable, TooLarge, Limited, CannotTell, UpstreamUnreachable, UpstreamTimeout, Draining, Bug,
+}
+
+/// <summary>A refusal is a value with two texts. The caller's text gets the call's id appended where it is rendered.</summary>
+/// <param name="Reason">The reason from the closed list.</param>
+/// <param name="Text">Safe for the caller; holds no secret and nothing of others.</param>
+/// <param name="Detail">For the log and the audit record; holds no secret either.</param>
+internal sealed record Refusal(RefusalReason Reason, string Text, string? Detail = null)
+{
+    /// <summary>How long a limited caller should wait; null where the reason is not <see cref="RefusalReason.Limited"/>.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}
