@@ -2,7 +2,11 @@ namespace Postern.Configuration;
 
 /// <summary>The property has no safe default and must be written. Read by the binder, the JSON schema and the reference table alike.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class RequiredAttribute : Attribute;
+internal sealed class RequiredAttribute(string example) : Attribute
+{
+    /// <summary>What one might write, as YAML: <c>[temporal-frontend:7233]</c>.</summary>
+    public string Example => example;
+}
 
 /// <summary>Smallest and largest value, in the written form: <c>[Between("1m", "7d")]</c>.</summary>
 [AttributeUsage(AttributeTargets.Property)]

@@ -9,6 +9,7 @@ namespace Postern.Configuration;
 internal sealed record PosternOptions
 {
     /// <summary>Public listeners. Required: at least one.</summary>
+    [Required("[{ address: 0.0.0.0:7233, tls: { certificate: tls.crt, key: tls.key } }]")]
     public IReadOnlyList<ListenOptions> Listen { get; init; } = [];
 
     /// <summary>Health, readiness, metrics, reload. Default 127.0.0.1:7239.</summary>
@@ -21,6 +22,7 @@ internal sealed record PosternOptions
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
     /// <summary>Folder for signing keys and the store. Required.</summary>
+    [Required("/var/lib/postern"), Path(PathKind.Folder)]
     public string Data { get; init; } = "";
 
     /// <summary>What stands behind the gate. Required: at least one.</summary>
@@ -30,6 +32,7 @@ internal sealed record PosternOptions
     public IdentityOptions Identity { get; init; } = new();
 
     /// <summary>Policy files or folders (every <c>*.yaml</c> in them, in name order). Required: at least one.</summary>
+    [Required("[policy.yaml]"), Path(PathKind.FileOrFolder)]
     public IReadOnlyList<string> Policy { get; init; } = [];
 
     /// <summary>The record of every call.</summary>
@@ -46,5 +49,6 @@ internal sealed record PosternOptions
 internal sealed record EnginesOptions
 {
     /// <summary>Temporal clusters. One gate listener serves one cluster by default; several are told apart by host name.</summary>
+    [Required("[{ name: main, addresses: [temporal-frontend:7233], credential: { mint: { audience: temporal } } }]")]
     public IReadOnlyList<TemporalEngineOptions> Temporal { get; init; } = [];
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -13,6 +14,9 @@ internal sealed class YamlReader
     public const int MaxBytes = 16 * 1024 * 1024;
 
     private const int MaxDepth = 32;
+
+    private static readonly FrozenSet<string> CoreTags =
+        new[] { "str", "int", "float", "bool", "null", "seq", "map", "merge" }.Select(t => "tag:yaml.org,2002:" + t).ToFrozenSet(StringComparer.Ordinal);
 
     private readonly Parser _parser;
     private readonly Problems _problems;
@@ -190,7 +194,7 @@ internal sealed class YamlReader
 
     private void CheckTag(string path, NodeEvent node)
     {
-        if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific && !node.Tag.Value.StartsWith("tag:yaml.org,2002:", StringComparison.Ordinal))
+        if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific && !CoreTags.Contains(node.Tag.Value))
         {
             _problems.Error(path, (int)node.Start.Line, $"the tag {node.Tag} has no meaning here; remove it");
         }

@@ -6,6 +6,7 @@ namespace Postern.Hosting;
 internal sealed record ListenOptions
 {
     /// <summary>IP address and port: <c>0.0.0.0:7233</c>. Port 0 takes a free one (tests). Required.</summary>
+    [Required("0.0.0.0:7233")]
     public string Address { get; init; } = "";
 
     /// <summary>Certificate and client certificates. Without it the listener is clear text.</summary>
@@ -24,15 +25,18 @@ internal enum ListenProtocol { Grpc, Http }
 internal sealed record ListenTlsOptions
 {
     /// <summary>PEM file with the certificate chain. Required.</summary>
+    [Required("/etc/postern/tls.crt"), Path]
     public string Certificate { get; init; } = "";
 
     /// <summary>PEM file with the private key. Required.</summary>
+    [Required("/etc/postern/tls.key"), Path]
     public string Key { get; init; } = "";
 
     /// <summary>Whether clients present certificates: <c>none</c> (default), <c>optional</c>, <c>required</c>.</summary>
     public ClientCertificates ClientCertificates { get; init; }
 
     /// <summary>PEM files of the authorities that client certificates must chain to. Required unless <c>clientCertificates: none</c>.</summary>
+    [Path]
     public IReadOnlyList<string> ClientAuthorities { get; init; } = [];
 }
 
@@ -49,6 +53,7 @@ internal sealed record AdminOptions
 internal sealed record KeysOptions
 {
     /// <summary>IP address and port. Required where the section is given.</summary>
+    [Required("0.0.0.0:7238")]
     public string Address { get; init; } = "";
 }
 
@@ -56,18 +61,23 @@ internal sealed record KeysOptions
 internal sealed record LimitsOptions
 {
     /// <summary>Largest request message on the wire. Default 4MiB, the Temporal frontend's own; 1KiB to 64MiB.</summary>
+    [Between("1KiB", "64MiB")]
     public ByteSize RequestBytes { get; init; } = ByteSize.MiB(4);
 
     /// <summary>Largest request message after inflating. Default 4MiB.</summary>
+    [Between("1KiB", "64MiB")]
     public ByteSize InflateBytes { get; init; } = ByteSize.MiB(4);
 
     /// <summary>Largest answer. Default 128MiB, the SDKs' own.</summary>
+    [Between("1KiB", "1GiB")]
     public ByteSize ResponseBytes { get; init; } = ByteSize.MiB(128);
 
     /// <summary>All request headers together. Default 64KiB.</summary>
+    [Between("4KiB", "1MiB")]
     public ByteSize HeaderBytes { get; init; } = ByteSize.KiB(64);
 
     /// <summary>Streams per client connection. Default 10000: an SDK puts every poll on one connection.</summary>
+    [Between("100", "1000000")]
     public int StreamsPerConnection { get; init; } = 10_000;
 }
 
@@ -75,5 +85,6 @@ internal sealed record LimitsOptions
 internal sealed record ShutdownOptions
 {
     /// <summary>How long calls may end by themselves after SIGTERM. Default 75s, since polls last 60 to 70 s.</summary>
+    [Between("0", "1h")]
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(75);
 }

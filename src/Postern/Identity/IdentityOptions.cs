@@ -1,9 +1,12 @@
+using Postern.Configuration;
+
 namespace Postern.Identity;
 
 /// <summary>Identity sources.</summary>
 internal sealed record IdentityOptions
 {
     /// <summary>Token issuers. Required: at least one.</summary>
+    [Required("[{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }]")]
     public IReadOnlyList<IssuerOptions> Issuers { get; init; } = [];
 }
 
@@ -11,15 +14,19 @@ internal sealed record IdentityOptions
 internal sealed record IssuerOptions
 {
     /// <summary>Becomes part of every caller's name, so that two issuers can't collide. Required, unique, letters, digits, <c>-</c> and <c>_</c>.</summary>
+    [Required("okta")]
     public string Name { get; init; } = "";
 
     /// <summary>The <c>iss</c> claim, compared exactly; discovery is read below it. Required.</summary>
+    [Required("https://example.okta.com")]
     public string Issuer { get; init; } = "";
 
     /// <summary>A file with a JWK set instead of discovery. Default: discovery.</summary>
+    [Path]
     public string? KeySet { get; init; }
 
     /// <summary>Accepted <c>aud</c> values; one must match. Required.</summary>
+    [Required("[postern]")]
     public IReadOnlyList<string> Audiences { get; init; } = [];
 
     /// <summary>Claim that names the caller. Default <c>sub</c>; <c>email</c> needs <c>email_verified</c>.</summary>
@@ -38,13 +45,16 @@ internal sealed record IssuerOptions
     public IReadOnlyList<string> TokenTypes { get; init; } = [];
 
     /// <summary>How long a fetched key set may serve while the issuer can't be reached. Default 24h; 1m to 7d.</summary>
+    [Between("1m", "7d")]
     public TimeSpan StaleKeys { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>Clock leeway for <c>exp</c>, <c>nbf</c>, <c>iat</c>. Default 60s; 0 to 5m.</summary>
+    [Between("0", "5m")]
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(60);
 }
 
 /// <summary>How a caller's kind is found. In YAML either one word or a mapping from a claim's values.</summary>
+[OneWord(nameof(Default))]
 internal sealed record CallerKindOptions
 {
     /// <summary>The kind where no claim decides. Default human.</summary>

@@ -6,9 +6,11 @@ namespace Postern.Engines.Temporal;
 internal sealed record TemporalEngineOptions
 {
     /// <summary>Name in audit, metrics and logs. Required, unique.</summary>
+    [Required("main")]
     public string Name { get; init; } = "";
 
     /// <summary>Frontend addresses, <c>host:port</c>. A name with several addresses: all are used, re-resolved every 30 s. Required.</summary>
+    [Required("[temporal-frontend:7233]")]
     public IReadOnlyList<string> Addresses { get; init; } = [];
 
     /// <summary>Host names (<c>:authority</c>) that select this engine. Required for all but one where several are configured.</summary>
@@ -24,9 +26,11 @@ internal sealed record TemporalEngineOptions
     public TemporalIdentityOptions Identity { get; init; } = new();
 
     /// <summary>File with a newer API's descriptor set (<c>.binpb</c>); its rows stand beside it in <c>temporal-operations.yaml</c>. Default: the built-in one.</summary>
+    [Path]
     public string? Descriptors { get; init; }
 
     /// <summary>Connections per resolved address. Default 4; 1 to 64.</summary>
+    [Between("1", "64")]
     public int ConnectionsPerAddress { get; init; } = 4;
 }
 
@@ -34,19 +38,23 @@ internal sealed record TemporalEngineOptions
 internal sealed record UpstreamTlsOptions
 {
     /// <summary>PEM files of the authorities that the engine's certificate must chain to. Default: the system's.</summary>
+    [Path]
     public IReadOnlyList<string> Authorities { get; init; } = [];
 
     /// <summary>Name expected in the engine's certificate. Default: the address's host.</summary>
     public string? ServerName { get; init; }
 
     /// <summary>PEM file of our client certificate. Default: none.</summary>
+    [Path]
     public string? Certificate { get; init; }
 
     /// <summary>PEM file of its key. Required with <see cref="Certificate"/>.</summary>
+    [Path]
     public string? Key { get; init; }
 }
 
 /// <summary>What the gate presents upstream: exactly one member is set.</summary>
+[OneWord(nameof(None))]
 internal sealed record TemporalCredentialOptions
 {
     /// <summary>A JWT that the gate mints per caller and grant.</summary>
@@ -63,9 +71,11 @@ internal sealed record TemporalCredentialOptions
 internal sealed record MintOptions
 {
     /// <summary>The <c>aud</c> claim; the server's <c>audience</c>. Required.</summary>
+    [Required("temporal")]
     public string Audience { get; init; } = "";
 
     /// <summary>Life of a minted token. Default 10m; 2m to 1h: the server has no clock leeway.</summary>
+    [Between("2m", "1h")]
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(10);
 }
 

@@ -1,0 +1,46 @@
+namespace Postern.Configuration;
+
+/// <summary>What came of reading a configuration.</summary>
+/// <param name="Options">The options; null where any problem is an error.</param>
+/// <param name="Problems">Every problem of the file, in its order.</param>
+/// <param name="Files">The file itself and all whose content went into it, so that a change of one can be noticed.</param>
+internal sealed record ConfigurationResult(PosternOptions? Options, IReadOnlyList<Problem> Problems, IReadOnlyList<string> Files);
+
+/// <summary>Reads <c>postern.yaml</c> whole: parse, bind, validate each block, check what crosses them. Reports everything, not the first thing.</summary>
+internal static class PosternConfiguration
+{
+    /// <summary>Reads a file. Paths in it are relative to its folder.</summary>
+    public static ConfigurationResult Load(string path)
+    {
+        var full = Path.GetFullPath(path);
+        var problems = new Problems(path);
+        var root = YamlReader.ReadFile(full, problems);
+        return Bind(root, problems, Path.GetDirectoryName(full)!, Environment.GetEnvironmentVariable, [full]);
+    }
+
+    /// <summary>Reads a text as if it were the file <paramref name="file"/>.</summary>
+    public static ConfigurationResult Parse(string text, string file, Func<string, string?> environment)
+    {
+        var full = Path.GetFullPath(file);
+        var problems = new Problems(file);
+        return Bind(YamlReader.Read(text, problems), problems, Path.GetDirectoryName(full)!, environment, [full]);
+    }
+
+    private static ConfigurationResult Bind(ConfigNode? root, Problems problems, string folder, Func<string, string?> environment, IReadOnlyList<string> files)
+    {
+        if (root is not ConfigMapping mapping)
+        {
+            if (root is not null)
+            {
+                problems.Error("", root.Line, $"the file holds {root.Kind}; it takes a mapping with keys such as listen, engines, identity, policy");
+            }
+
+            return new ConfigurationResult(null, problems.Found, files);
+        }
+
+        var interpolation = new Interpolation(folder, environment, problems);
+        var options = new ConfigBinder(problems, interpolation, folder).Bind<PosternOptions>(mapping);
+        PosternOptionsValidator.Validate(options, problems);
+        return new ConfigurationResult(problems.HasErrors ? null : options, problems.Found, [.. files, .. interpolation.Files]);
+    }
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using Postern.Audit;
+using Postern.Engines.Temporal;
+using Postern.Hosting;
+using Postern.Identity;
+
+namespace Postern.Configuration;
+
+/// <summary>Composes the rooms' validators and checks what crosses their blocks.</summary>
+internal static class PosternOptionsValidator
+{
+    public static void Validate(PosternOptions options, Problems problems)
+    {
+        for (var i = 0; i < options.Listen.Count; i++)
+        {
+            ListenValidator.Validate(options.Listen[i], $"listen[{i}]", problems);
+        }
+
+        ListenValidator.ValidateAdmin(options.Admin, "admin", problems);
+        if (options.Keys is { } keys)
+        {
+            ListenValidator.ValidateKeys(keys, "keys", problems);
+        }
+
+        ValidateNetworks(options, problems);
+        ValidateListenersApart(options, problems);
+        ValidateEngines(options, problems);
+        IdentityValidator.Validate(options.Identity, "identity", problems);
+        AuditValidator.Validate(options.Audit, "audit", problems);
+    }
+
+    private static void ValidateNetworks(PosternOptions options, Problems problems)
+    {
+        for (var i = 0; i < options.TrustedProxies.Count; i++)
+        {
+            var (path, text) = ($"trustedProxies[{i}]", options.TrustedProxies[i]);
+            if (text.Length == 0 || IPNetwork.TryParse(text, out var network) && network.PrefixLength > 0)
+            {
+                continue;
+            }
+
+            problems.Error(path, IPNetwork.TryParse(text, out _)
+                ? $"{problems.Written(path)} trusts everybody; name the networks that your proxies stand in"
+                : $"{problems.Written(path)} isn't a network; write its first address and length, such as 10.0.0.0/8, or 10.1.2.3/32 for one address");
+        }
+    }
+
+    // The same port on two listeners fails at bind, and worse: on 0.0.0.0 and 127.0.0.1 it may not fail, and the wrong one answers.
+    private static void ValidateListenersApart(PosternOptions options, Problems problems)
+    {
+        var all = options.Listen.Select((l, i) => (Path: $"listen[{i}].address", l.Address)).ToList();
+        all.Add(("admin.address", options.Admin.Address));
+        if (options.Keys is { } keys)
+        {
+            all.Add(("keys.address", keys.Address));
+        }
+
+        for (var i = 0; i < all.Count; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                if (Addresses.TryParseListen(all[i].Address, out var one) && Addresses.TryParseListen(all[j].Address, out var other) && Overlap(one, other))
+                {
+                    problems.Error(all[i].Path, $"{all[i].Address} overlaps with {all[j].Path} ({all[j].Address}); each listener needs an address and port of its own");
+                }
+            }
+        }
+    }
+
+    private static bool Overlap(IPEndPoint one, IPEndPoint other) =>
+        one.Port != 0 && one.Port == other.Port && (one.Address.Equals(other.Address) || IsAny(one.Address) || IsAny(other.Address));
+
+    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
+    private static void ValidateEngines(PosternOptions options, Problems problems)
+    {
+        var temporal = options.Engines.Temporal;
+        Names.Check([.. temporal.Select(e => e.Name)], i => $"engines.temporal[{i}].name", problems);
+        var hosts = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        string? withoutHosts = null;
+        for (var i = 0; i < temporal.Count; i++)
+        {
+            var path = $"engines.temporal[{i}]";
+            TemporalEngineValidator.Validate(temporal[i], path, problems);
+            for (var j = 0; j < temporal[i].Hosts.Count; j++)
+            {
+                var host = temporal[i].Hosts[j];
+                if (host.Length > 0 && !hosts.TryAdd(host, $"{path}.hosts[{j}]"))
+                {
+                    problems.Error($"{path}.hosts[{j}]", $"{problems.Written($"{path}.hosts[{j}]")} selects {hosts[host]} already; a host name selects one engine");
+                }
+            }
+
+            if (temporal[i].Hosts.Count == 0 && withoutHosts is not null)
+            {
+                problems.Error(path, $"has no hosts, and neither has {withoutHosts}: a call couldn't be told apart; write hosts: [temporal.example.com]");
+            }
+
+            withoutHosts ??= temporal[i].Hosts.Count == 0 ? path : null;
+        }
+    }
+}

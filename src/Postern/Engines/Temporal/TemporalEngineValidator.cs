@@ -1,0 +1,68 @@
+using Postern.Configuration;
+
+namespace Postern.Engines.Temporal;
+
+/// <summary>Checks one Temporal engine's block by itself.</summary>
+internal static class TemporalEngineValidator
+{
+    public static void Validate(TemporalEngineOptions options, string path, Problems problems)
+    {
+        var isRemote = false;
+        for (var i = 0; i < options.Addresses.Count; i++)
+        {
+            var (place, address) = ($"{path}.addresses[{i}]", options.Addresses[i]);
+            if (Addresses.TryParseUpstream(address, out var host, out _))
+            {
+                isRemote |= !Addresses.IsLoopback(host);
+            }
+            else if (address.Length > 0)
+            {
+                problems.Error(place, $"{problems.Written(place)} isn't an engine's address; write host:port without a scheme, such as temporal-frontend:7233");
+            }
+        }
+
+        for (var i = 0; i < options.Hosts.Count; i++)
+        {
+            if (options.Hosts[i].AsSpan().ContainsAny(":/*"))
+            {
+                problems.Error($"{path}.hosts[{i}]", $"{problems.Written($"{path}.hosts[{i}]")} isn't a host name; write it without scheme, port or '*', such as temporal.example.com");
+            }
+        }
+
+        if (options.Tls is { } tls)
+        {
+            ValidateTls(tls, $"{path}.tls", problems);
+        }
+
+        ValidateCredential(options, isRemote, path, problems);
+    }
+
+    private static void ValidateTls(UpstreamTlsOptions options, string path, Problems problems)
+    {
+        if ((options.Certificate is null) != (options.Key is null))
+        {
+            var missing = options.Key is null ? "key" : "certificate";
+            problems.Error($"{path}.{missing}", $"is required, since the other half of the pair is given; write {missing}: client.pem");
+        }
+    }
+
+    private static void ValidateCredential(TemporalEngineOptions options, bool isRemote, string path, Problems problems)
+    {
+        var credential = options.Credential;
+        var place = $"{path}.credential";
+        var kinds = new[] { problems.IsWritten($"{place}.mint"), problems.IsWritten($"{place}.bearer"), credential.None };
+        if (kinds.Count(k => k) > 1)
+        {
+            problems.Error(place, "names more than one kind; keep one of mint, bearer, none");
+        }
+        else if (!problems.IsWritten(place) || (problems.IsWritten($"{place}.none") && !credential.None))
+        {
+            problems.Error(place, "is required: what does the gate present to this engine? write credential: { mint: { audience: … } }, { bearer: ${file:…} }, or none");
+        }
+
+        if (options.Tls is null && isRemote && (credential.Mint is not null || credential.Bearer is not null))
+        {
+            problems.Warning(path, "the credential travels in clear text to an engine on another machine; write tls: { authorities: [ca.pem] }");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Postern.Configuration;
+
+namespace Postern.Identity;
+
+/// <summary>Checks the identity sources.</summary>
+internal static class IdentityValidator
+{
+    public static void Validate(IdentityOptions options, string path, Problems problems)
+    {
+        var issuers = options.Issuers;
+        Names.Check([.. issuers.Select(i => i.Name)], i => $"{path}.issuers[{i}].name", problems);
+        var urls = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < issuers.Count; i++)
+        {
+            var place = $"{path}.issuers[{i}]";
+            if (issuers[i].Issuer.Length > 0 && !urls.TryAdd(issuers[i].Issuer, i))
+            {
+                problems.Error($"{place}.issuer", $"is the issuer of {path}.issuers[{urls[issuers[i].Issuer]}] already; a token's issuer selects one entry");
+            }
+
+            ValidateIssuer(issuers[i], place, problems);
+        }
+    }
+
+    private static void ValidateIssuer(IssuerOptions options, string path, Problems problems)
+    {
+        // With a static key set the issuer is only a text to compare; without one it is where keys come from, and who can change them can be anybody.
+        if (options.KeySet is null && options.Issuer.Length > 0 && !IsSafeUrl(options.Issuer))
+        {
+            problems.Error($"{path}.issuer", $"{problems.Written($"{path}.issuer")} can't be asked for keys; write an https:// URL (http:// only on loopback), or keySet: keys.json");
+        }
+
+        var kind = options.Kind;
+        var values = kind.Service.Count + kind.Agent.Count + kind.Human.Count;
+        if (kind.Claim is null && values > 0)
+        {
+            problems.Error($"{path}.kind.claim", "is required where values decide the kind; write claim: followed by the claim's path");
+        }
+        else if (kind.Claim is not null && values == 0)
+        {
+            problems.Error($"{path}.kind", "names a claim but no values; write service: [\"svc-*\"], agent: […] or human: […]");
+        }
+    }
+
+    private static bool IsSafeUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.UserInfo.Length == 0 && url.Fragment.Length == 0
+        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+}
