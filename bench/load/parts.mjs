@@ -1,0 +1,93 @@
+// Starts the parts, reads what the kernel accounts to each.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']).toString());
+const running = [];
+
+export const freePort = () => new Promise((done) => {
+  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => done(port)); });
+});
+
+export function start(command, args, options = {}) {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+  child.output = '';
+  child.stdout.on('data', (d) => { child.output += d; });
+  child.stderr.on('data', (d) => { child.output += d; });
+  running.push(child);
+  return child;
+}
+
+export function stopAll() { for (const child of running) if (child.exitCode === null) child.kill('SIGKILL'); }
+
+export async function until(what, test, seconds = 30) {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) { if (await test()) return; await new Promise((r) => setTimeout(r, 5)); }
+  throw new Error(`${what}: not within ${seconds} s`);
+}
+
+export const accepts = (port) => new Promise((done) => {
+  const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); done(true); });
+  socket.on('error', () => done(false));
+});
+
+const children = (pid) => {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return list ? list.split(' ').map(Number) : [];
+};
+
+/** CPU seconds of a process and its children. */
+export const cpu = (pid) => [pid, ...children(pid)].reduce((sum, p) => {
+  const fields = readFileSync(`/proc/${p}/stat`, 'utf8').split(') ')[1].split(' ');
+  return sum + (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}, 0);
+
+/** Resident bytes of a process and its children. */
+export const resident = (pid) => [pid, ...children(pid)].reduce((sum, p) =>
+  sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${p}/status`, 'utf8'))?.[1] ?? 0) * 1024, 0);
+
+export function nginx(folder, port, upstream) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'nginx.conf'), `
+daemon off; worker_processes 2; pid ${folder}/nginx.pid; error_log ${folder}/error.log warn;
+events { worker_connections 20000; }
+http {
+  access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+  keepalive_requests 100000000; client_max_body_size 8m;
+  upstream engine { server 127.0.0.1:${upstream}; keepalive 64; keepalive_requests 100000000; }
+  server {
+    listen 127.0.0.1:${port} http2; http2_max_concurrent_streams 10000; http2_max_requests 100000000;
+    location / { grpc_pass grpc://engine; grpc_read_timeout 3600s; grpc_send_timeout 3600s; }
+  }
+}`);
+  return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')]);
+}
+
+export function gate(folder, postern, { port, admin, upstream, keySet }) {
+  mkdirSync(join(folder, 'data'), { recursive: true });
+  writeFileSync(join(folder, 'keys.json'), keySet);
+  writeFileSync(join(folder, 'postern.yaml'), `
+listen: [{ address: 127.0.0.1:${port}, protocol: grpc }]
+admin: { address: 127.0.0.1:${admin} }
+data: ${folder}/data
+engines:
+  temporal:
+    - { name: main, addresses: ["127.0.0.1:${upstream}"], credential: { mint: { audience: temporal, lifetime: 10m } } }
+identity:
+  issuers:
+    - { name: test, issuer: "https://issuer.test", keySet: ${folder}/keys.json, audiences: [postern], groups: groups, kind: { claim: kind, service: [service] } }
+policy: [${folder}/policy.yaml]
+audit: { file: ${folder}/audit }
+`);
+  const filler = Array.from({ length: 999 }, (_, i) => `  - { who: ["group:team-${i}"], role: developer, where: { temporal: ["team-${i}", "team-${i}-*"], workflowType: ["T${i}*"] } }`);
+  writeFileSync(join(folder, 'policy.yaml'), `
+roles:
+  load: { extends: worker, with: [workflow.start] }
+bindings:
+${filler.join('\n')}
+  - { who: ["account:payments-worker"], role: load, where: { temporal: payments, taskQueue: "payments*" } }
+`);
+  return start(postern, ['serve', '--config', join(folder, 'postern.yaml')]);
+}

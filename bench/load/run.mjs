@@ -1,0 +1,134 @@
+// Postern beside nginx in one run: CPU per call, latency at half load, memory of idle polls, start-up. Ratios count, absolute times are this machine's.
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { frame, identity, respondActivity, service, startWorkflow } from './messages.mjs';
+import { accepts, cpu, freePort, gate, nginx, resident, start, stopAll, until } from './parts.mjs';
+
+const { values: options } = parseArgs({ options: {
+  json: { type: 'boolean' }, postern: { type: 'string' }, calls: { type: 'string', default: '60000' }, rounds: { type: 'string', default: '3' },
+  polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
+} });
+if (options.help) {
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|unaryGzip|idlePoll]');
+  process.exit(0);
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const say = (text) => options.json ? process.stderr.write(text + '\n') : console.log(text);
+const folder = mkdtempSync(join(tmpdir(), 'postern-load-'));
+const wants = (name) => !options.only || options.only === name;
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const run = promisify(execFile);
+const { keySet, token } = identity();
+const result = {};
+
+const load = async (port, name, file, headers, calls, extra = []) => {
+  const { stdout } = await run('h2load', ['-c8', '-m16', '-t1', `-n${calls}`, '-d', file, ...extra,
+    ...['content-type: application/grpc', 'te: trailers', `authorization: Bearer ${token}`, 'client-name: temporal-go', 'client-version: 1.50.0',
+      'temporal-namespace: payments', 'grpc-timeout: 30S', 'grpc-accept-encoding: gzip', 'user-agent: grpc-go/1.83.2', ...headers].flatMap((h) => ['-H', h]),
+    `http://127.0.0.1:${port}${service}${name}`], { maxBuffer: 1 << 26 });
+  const ok = Number(/(\d+) succeeded/.exec(stdout)?.[1] ?? 0);
+  const rate = Number(/([\d.]+) req\/s/.exec(stdout)?.[1] ?? 0);
+  if (ok !== calls) throw new Error(`${name}: ${ok} of ${calls} calls succeeded\n${stdout}`);
+  return rate;
+};
+
+const percentiles = (log) => {
+  const times = readFileSync(log, 'utf8').trim().split('\n').map((line) => Number(line.split('\t')[2])).sort((a, b) => a - b);
+  return { p50Us: times[Math.floor(times.length * 0.5)], p99Us: times[Math.floor(times.length * 0.99)] };
+};
+
+async function unary(key, name, message, compressed, ports, pids) {
+  const file = join(folder, `${key}.bin`);
+  writeFileSync(file, frame(message, compressed));
+  const headers = compressed ? ['grpc-encoding: gzip'] : [];
+  const calls = Number(options.calls);
+  const rates = {};
+  for (const side of ['nginx', 'postern']) rates[side] = await load(ports[side], name, file, headers, Math.min(calls, 30000)); // warm-up
+  const perCall = { nginx: [], postern: [] };
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const side of ['nginx', 'postern']) {
+      const before = cpu(pids[side]);
+      rates[side] = await load(ports[side], name, file, headers, calls);
+      perCall[side].push((cpu(pids[side]) - before) / calls * 1e6);
+    }
+  }
+  const row = {
+    ratioToNginx: Number((median(perCall.postern) / median(perCall.nginx)).toFixed(3)),
+    cpuUsPerCall: Number(median(perCall.postern).toFixed(1)), nginxCpuUsPerCall: Number(median(perCall.nginx).toFixed(1)),
+    callsPerSecond: Math.round(rates.postern), nginxCallsPerSecond: Math.round(rates.nginx),
+  };
+  const half = Math.max(1, Math.floor(Math.min(rates.nginx, rates.postern) / 2 / 8));
+  for (const side of ['nginx', 'postern']) {
+    const log = join(folder, `${key}-${side}.log`);
+    await load(ports[side], name, file, headers, half * 8 * 5, ['--rps', String(half), '--log-file', log]);
+    const { p50Us, p99Us } = percentiles(log);
+    Object.assign(row, side === 'nginx' ? { nginxP50Us: p50Us, nginxP99Us: p99Us } : { p50Us, p99Us });
+  }
+  result[key] = row;
+  say(`${key.padEnd(11)} ${row.cpuUsPerCall} µs a call, nginx ${row.nginxCpuUsPerCall} µs: ${row.ratioToNginx} of nginx; at half load p50 ${row.p50Us} / p99 ${row.p99Us} µs, nginx ${row.nginxP50Us} / ${row.nginxP99Us} µs`);
+}
+
+async function idlePolls(port, pid) {
+  const before = resident(pid);
+  const count = Number(options.polls);
+  const polls = start('node', [join(here, 'polls.mjs'), String(port), String(count), token]);
+  await until(`${count} polls`, () => { if (polls.exitCode !== null) throw new Error(polls.output); return polls.output.includes('open'); }, 60);
+  await new Promise((r) => setTimeout(r, Number(options.hold) * 1000));
+  const bytes = Math.round((resident(pid) - before) / count);
+  polls.stdin.end();
+  return bytes;
+}
+
+try {
+  const ports = { nginx: await freePort(), postern: await freePort() };
+  const upstream = await freePort();
+  const htdocs = join(folder, 'htdocs', service);
+  mkdirSync(htdocs, { recursive: true });
+  const answer = Buffer.from('0a2430313961323033302d366139652d376439352d623161352d643464343462666236323563', 'hex');
+  writeFileSync(join(htdocs, 'RespondActivityTaskCompleted'), frame(Buffer.alloc(0)));
+  writeFileSync(join(htdocs, 'StartWorkflowExecution'), frame(answer));
+  start('nghttpd', ['--no-tls', '-n1', '-m', '1000', '-d', join(folder, 'htdocs'), '--trailer', 'grpc-status: 0', '--address', '127.0.0.1', String(upstream)]);
+  await until('engine stand-in', () => accepts(upstream));
+
+  const admin = await freePort();
+  const ready = async () => { try { return (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok; } catch { return false; } };
+  const began = performance.now();
+  const postern = gate(join(folder, 'gate'), options.postern, { port: ports.postern, admin, upstream, keySet });
+  await until('gate', async () => { if (postern.exitCode !== null) throw new Error(postern.output); return ready(); });
+  result.start = { readyMs: Math.round(performance.now() - began) };
+  await new Promise((r) => setTimeout(r, 3000));
+  result.idle = { mb: Number((resident(postern.pid) / 1048576).toFixed(1)) };
+  say(`start       ready after ${result.start.readyMs} ms; idle ${result.idle.mb} MB`);
+
+  const proxy = nginx(join(folder, 'nginx'), ports.nginx, upstream);
+  await until('nginx', () => accepts(ports.nginx));
+  const pids = { nginx: proxy.pid, postern: postern.pid };
+  if (wants('unary')) await unary('unary', 'RespondActivityTaskCompleted', respondActivity, false, ports, pids);
+  if (wants('unaryStart')) await unary('unaryStart', 'StartWorkflowExecution', startWorkflow, false, ports, pids);
+  if (wants('unaryGzip')) await unary('unaryGzip', 'RespondActivityTaskCompleted', respondActivity, true, ports, pids);
+  postern.kill('SIGKILL');
+  proxy.kill('SIGTERM');
+
+  if (wants('idlePoll')) {
+    const holder = await freePort();
+    start('node', [join(here, 'stand-in.mjs'), String(holder)]);
+    await until('poll stand-in', () => accepts(holder));
+    const side = { nginx: await freePort(), postern: await freePort(), admin: await freePort() };
+    const gateHolding = gate(join(folder, 'gate-polls'), options.postern, { port: side.postern, admin: side.admin, upstream: holder, keySet });
+    await until('gate', async () => { try { return (await fetch(`http://127.0.0.1:${side.admin}/readyz`)).ok; } catch { return false; } });
+    const nginxHolding = nginx(join(folder, 'nginx-polls'), side.nginx, holder);
+    await until('nginx', () => accepts(side.nginx));
+    await new Promise((r) => setTimeout(r, 2000));
+    result.idlePoll = { bytes: await idlePolls(side.postern, gateHolding.pid), nginxBytes: await idlePolls(side.nginx, nginxHolding.pid) };
+    say(`idlePoll    ${(result.idlePoll.bytes / 1024).toFixed(1)} KB each of ${options.polls} open for ${options.hold} s; nginx ${(result.idlePoll.nginxBytes / 1024).toFixed(1)} KB`);
+  }
+  if (options.json) console.log(JSON.stringify(result));
+} finally {
+  stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,7 @@
+// An engine that never answers polls: what is measured is what a gate keeps alive while a poll waits.
+import http2 from 'node:http2';
+
+const server = http2.createServer({ settings: { maxConcurrentStreams: 4294967295, initialWindowSize: 65535 } });
+server.on('stream', (stream) => { stream.on('data', () => {}); stream.on('error', () => {}); });
+server.on('sessionError', () => {});
+server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));

@@ -1,0 +1,124 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Postern.Hosting;
+
+/// <summary>
+/// Kestrel without the web framework around it: the server is taken from a host that is never started and handed our own application, so that the gRPC path has
+/// no routing, no middleware and no HttpContext.
+/// </summary>
+internal sealed class KestrelListeners : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private readonly IServer _server;
+    private readonly IReadOnlyList<ServerCertificates?> _certificates;
+
+    private KestrelListeners(IHost host, IReadOnlyList<ServerCertificates?> certificates)
+    {
+        _host = host;
+        _server = host.Services.GetRequiredService<IServer>();
+        _certificates = certificates;
+    }
+
+    /// <summary>The addresses in order of the configuration, with the ports that were taken.</summary>
+    public IReadOnlyList<IPEndPoint> Addresses { get; private set; } = [];
+
+    public IEnumerable<ServerCertificates> Certificates => _certificates.OfType<ServerCertificates>();
+
+    public static KestrelListeners Create(IReadOnlyList<ListenOptions> listeners, LimitsOptions limits, ILoggerFactory loggers)
+    {
+        var certificates = listeners.Select(listener => listener.Tls is { } tls ? new ServerCertificates(tls) : null).ToArray();
+        var host = new HostBuilder()
+            .ConfigureServices(services => services.AddSingleton(loggers).AddLogging())
+            .ConfigureWebHost(web => web
+                .UseKestrelCore()
+                .UseKestrelHttpsConfiguration()
+                .UseSetting(WebHostDefaults.PreventHostingStartupKey, "true")
+                .ConfigureKestrel(kestrel => Configure(kestrel, listeners, certificates, limits))
+                .Configure(static _ => { }))
+            .Build();
+        return new KestrelListeners(host, certificates);
+    }
+
+    public async Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellation)
+        where TContext : notnull
+    {
+        await _server.StartAsync(application, cancellation);
+        Addresses = [.. _server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.Select(Parse)];
+    }
+
+    /// <summary>Stops accepting, sends GOAWAY on every connection and waits for open calls until <paramref name="cancellation"/>, which cuts the rest.</summary>
+    public Task StopAsync(CancellationToken cancellation) => _server.StopAsync(cancellation);
+
+    public ValueTask DisposeAsync()
+    {
+        _host.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public static IPEndPoint ParseEndPoint(string address)
+    {
+        var colon = address.LastIndexOf(':');
+        var host = colon < 0 ? address : address[..colon].Trim('[', ']');
+        var port = colon < 0 ? "" : address[(colon + 1)..];
+        if (!int.TryParse(port, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) || number > 65535)
+        {
+            throw new FormatException($"'{address}' is not an IP address and port, such as 0.0.0.0:7233");
+        }
+
+        return host == "localhost" ? new IPEndPoint(IPAddress.Loopback, number) : new IPEndPoint(IPAddress.Parse(host), number);
+    }
+
+    private static IPEndPoint Parse(string address)
+    {
+        var uri = new Uri(address);
+        return new IPEndPoint(IPAddress.Parse(uri.DnsSafeHost), uri.Port);
+    }
+
+    private static void Configure(
+        KestrelServerOptions kestrel, IReadOnlyList<ListenOptions> listeners, ServerCertificates?[] certificates, LimitsOptions limits)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.AllowSynchronousIO = false;
+        // Polls send nothing for a minute: rates are no measure of a dead client here, pings are.
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.MaxRequestBodySize = null; // the pipeline counts, so that the refusal has the engine's shape
+        kestrel.Limits.MaxRequestHeadersTotalSize = (int)limits.HeaderBytes.Bytes;
+        kestrel.Limits.MaxRequestHeaderCount = 200;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Limits.Http2.MaxStreamsPerConnection = limits.StreamsPerConnection;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = (int)limits.HeaderBytes.Bytes;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 8 * 1024 * 1024;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
+        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
+        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+        for (var i = 0; i < listeners.Count; i++)
+        {
+            var listener = listeners[i];
+            var certificate = certificates[i];
+            kestrel.Listen(ParseEndPoint(listener.Address), options =>
+            {
+                if (certificate is null)
+                {
+                    options.Protocols = listener.Protocol == ListenProtocol.Grpc ? HttpProtocols.Http2 : HttpProtocols.Http1;
+                    return;
+                }
+
+                options.Protocols = HttpProtocols.Http1AndHttp2;
+                options.UseHttps(new TlsHandshakeCallbackOptions
+                {
+                    HandshakeTimeout = TimeSpan.FromSeconds(10),
+                    OnConnection = _ => ValueTask.FromResult(certificate.ForConnection()),
+                });
+            });
+        }
+    }
+}
