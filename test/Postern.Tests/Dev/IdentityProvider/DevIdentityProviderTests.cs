@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -11,29 +10,30 @@ using Postern.Dev.IdentityProvider;
 
 namespace Postern.Tests.Dev.IdentityProvider;
 
-public sealed partial class DevIdentityProviderTests : IAsyncLifetime
+public sealed class DevIdentityProviderTests : IAsyncLifetime
 {
-    private const string Verifier = "a-verifier-of-at-least-forty-three-characters-0";
-    private const string Callback = "http://127.0.0.1:4711/callback";
-
     private readonly string _folder = Directory.CreateTempSubdirectory("postern-idp-").FullName;
-    private readonly HttpClient _http = new(new HttpClientHandler { AllowAutoRedirect = false });
     private readonly MovableTime _time = new();
     private DevIdentityProvider _provider = null!;
+    private LoginBrowser _browser = null!;
 
-    public async ValueTask InitializeAsync() => _provider = await StartAsync();
+    public async ValueTask InitializeAsync()
+    {
+        _provider = await StartAsync();
+        _browser = new LoginBrowser(_provider.Issuer);
+    }
 
     public async ValueTask DisposeAsync()
     {
         await _provider.DisposeAsync();
-        _http.Dispose();
+        _browser.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
     public async Task Discovery_ReadByAStockClient_NamesEveryEndpoint()
     {
-        var document = OpenIdConnectConfiguration.Create(await GetTextAsync("/.well-known/openid-configuration"));
+        var document = OpenIdConnectConfiguration.Create(await _browser.GetTextAsync("/.well-known/openid-configuration"));
 
         Assert.Equal(_provider.Issuer, document.Issuer);
         Assert.Equal($"{_provider.Issuer}/authorize", document.AuthorizationEndpoint);
@@ -44,11 +44,11 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task Login_CodeAndVerifier_GivesTokensThatTheKeySetVerifies()
     {
-        var (code, answer) = await LogInAsync("alice@example.com");
+        var (code, answer) = await _browser.LogInAsync("alice@example.com");
         Assert.Equal("xyz/+ &", answer["state"]);
         Assert.Equal(_provider.Issuer, answer["iss"]);
 
-        using var tokens = await RedeemAsync(code);
+        using var tokens = await _browser.RedeemAsync(code);
 
         var access = await ValidateAsync(tokens.RootElement.GetProperty("access_token").GetString()!, "postern");
         Assert.Equal("alice@example.com", access.Subject);
@@ -66,10 +66,10 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task Code_UsedTwice_IsRefusedTheSecondTime()
     {
-        var (code, _) = await LogInAsync("alice@example.com");
-        using var first = await RedeemAsync(code);
+        var (code, _) = await _browser.LogInAsync("alice@example.com");
+        using var first = await _browser.RedeemAsync(code);
 
-        await AssertRefusedAsync(RedeemFields(code), "invalid_grant");
+        await AssertRefusedAsync(LoginBrowser.RedeemFields(code), "invalid_grant");
     }
 
     [Theory]
@@ -79,21 +79,21 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [InlineData("client_id", "somebody-else")]
     public async Task Code_ShownWithAnythingElse_IsRefusedAndSpent(string field, string value)
     {
-        var (code, _) = await LogInAsync("alice@example.com");
-        var wrong = RedeemFields(code);
+        var (code, _) = await _browser.LogInAsync("alice@example.com");
+        var wrong = LoginBrowser.RedeemFields(code);
         wrong[field] = value;
 
         await AssertRefusedAsync(wrong, "invalid_grant");
-        await AssertRefusedAsync(RedeemFields(code), "invalid_grant");
+        await AssertRefusedAsync(LoginBrowser.RedeemFields(code), "invalid_grant");
     }
 
     [Fact]
     public async Task Code_OlderThanAMinute_IsRefused()
     {
-        var (code, _) = await LogInAsync("alice@example.com");
+        var (code, _) = await _browser.LogInAsync("alice@example.com");
         _time.Now += TimeSpan.FromSeconds(61);
 
-        await AssertRefusedAsync(RedeemFields(code), "invalid_grant");
+        await AssertRefusedAsync(LoginBrowser.RedeemFields(code), "invalid_grant");
     }
 
     [Theory]
@@ -111,7 +111,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [InlineData("client_id", "unknown")]
     public async Task Authorize_WhereTheAnswerWouldGoToIsInDoubt_ShowsAPageAndRedirectsNowhere(string parameter, string value)
     {
-        using var answer = await _http.GetAsync(AuthorizeUrl((parameter, value)), TestContext.Current.CancellationToken);
+        using var answer = await _browser.GetAsync(_browser.AuthorizeUrl((parameter, value)));
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Null(answer.Headers.Location);
@@ -120,7 +120,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task Authorize_ParameterTwice_ShowsAPageAndRedirectsNowhere()
     {
-        using var answer = await _http.GetAsync(AuthorizeUrl() + "&state=again", TestContext.Current.CancellationToken);
+        using var answer = await _browser.GetAsync(_browser.AuthorizeUrl() + "&state=again");
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
@@ -135,10 +135,10 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [InlineData("prompt", "none", "login_required")]
     public async Task Authorize_AskedForWhatIsNotOffered_SendsTheErrorBack(string parameter, string value, string error)
     {
-        using var answer = await _http.GetAsync(AuthorizeUrl((parameter, value)), TestContext.Current.CancellationToken);
+        using var answer = await _browser.GetAsync(_browser.AuthorizeUrl((parameter, value)));
 
         Assert.Equal(HttpStatusCode.Found, answer.StatusCode);
-        var back = Query(answer.Headers.Location!);
+        var back = LoginBrowser.Query(answer.Headers.Location!);
         Assert.Equal(error, back["error"]);
         Assert.Equal("xyz/+ &", back["state"]);
         Assert.Equal(_provider.Issuer, back["iss"]);
@@ -148,14 +148,14 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task LoginPage_IsShown_WithAPolicyThatLetsNothingElseIn()
     {
-        using var page = await _http.GetAsync(AuthorizeUrl(), TestContext.Current.CancellationToken);
+        using var page = await _browser.GetAsync(_browser.AuthorizeUrl());
 
         var policy = page.Headers.GetValues("Content-Security-Policy").Single();
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
         Assert.Contains("form-action 'self' http://127.0.0.1:4711;", policy, StringComparison.Ordinal);
         Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
         var html = await page.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        var style = StyleText().Match(html).Groups[1].Value;
+        var style = LoginBrowser.Between(html, "<style>", "</style>");
         Assert.Contains($"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(style)))}'", policy, StringComparison.Ordinal);
     }
 
@@ -166,7 +166,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
             Path.Combine(_folder, "postern-dev.yaml"),
             "users: [{ name: '<script>x</script>', email: '\"><b>@example.com' }]\nclients: [{ id: postern-demo }]\n", TestContext.Current.CancellationToken);
 
-        using var page = await _http.GetAsync(AuthorizeUrl(), TestContext.Current.CancellationToken);
+        using var page = await _browser.GetAsync(_browser.AuthorizeUrl());
 
         var html = await page.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.DoesNotContain("<script>", html, StringComparison.Ordinal);
@@ -177,9 +177,9 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task LoginForm_AnsweredTwice_IsRefusedTheSecondTime()
     {
-        var login = await OpenLoginAsync();
-        using var first = await PostAsync("/login", new() { ["login"] = login, ["user"] = "alice@example.com" });
-        using var second = await PostAsync("/login", new() { ["login"] = login, ["user"] = "bob@example.com" });
+        var login = await _browser.OpenLoginAsync();
+        using var first = await _browser.PostAsync("/login", new() { ["login"] = login, ["user"] = "alice@example.com" });
+        using var second = await _browser.PostAsync("/login", new() { ["login"] = login, ["user"] = "bob@example.com" });
 
         Assert.Equal(HttpStatusCode.Found, first.StatusCode);
         Assert.Equal(HttpStatusCode.BadRequest, second.StatusCode);
@@ -188,7 +188,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task LoginForm_WithANameThatNoPageHas_IsRefused()
     {
-        using var answer = await PostAsync("/login", new() { ["login"] = new string('A', 43), ["user"] = "alice@example.com" });
+        using var answer = await _browser.PostAsync("/login", new() { ["login"] = new string('A', 43), ["user"] = "alice@example.com" });
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
@@ -196,9 +196,9 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task LoginForm_Cancelled_SendsAccessDenied()
     {
-        using var answer = await PostAsync("/login", new() { ["login"] = await OpenLoginAsync(), ["cancel"] = "yes" });
+        using var answer = await _browser.PostAsync("/login", new() { ["login"] = await _browser.OpenLoginAsync(), ["cancel"] = "yes" });
 
-        Assert.Equal("access_denied", Query(answer.Headers.Location!)["error"]);
+        Assert.Equal("access_denied", LoginBrowser.Query(answer.Headers.Location!)["error"]);
     }
 
     [Theory]
@@ -206,11 +206,11 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [InlineData(false)]
     public async Task ClientCredentials_RightSecret_GivesTheAccountsToken(bool basic)
     {
-        using var answer = await GrantAsync("report-agent", "report-agent-secret", basic);
+        using var answer = await _browser.GrantAsync("report-agent", "report-agent-secret", basic);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.True(answer.Headers.CacheControl!.NoStore);
-        using var body = await JsonAsync(answer);
+        using var body = await LoginBrowser.JsonAsync(answer);
         var token = await ValidateAsync(body.RootElement.GetProperty("access_token").GetString()!, "postern");
         Assert.Equal("report-agent", token.Subject);
         Assert.Equal("agent", token.GetPayloadValue<string>("kind"));
@@ -224,35 +224,35 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [InlineData("alice@example.com", "", false)]
     public async Task ClientCredentials_WrongSecretOrAccount_AreRefused(string id, string secret, bool basic)
     {
-        using var answer = await GrantAsync(id, secret, basic);
+        using var answer = await _browser.GrantAsync(id, secret, basic);
 
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.Equal("Basic", answer.Headers.WwwAuthenticate.Single().Scheme);
-        Assert.Equal("invalid_client", await ErrorAsync(answer));
+        Assert.Equal("invalid_client", await LoginBrowser.ErrorAsync(answer));
     }
 
     [Fact]
     public async Task ClientCredentials_ByHeaderAndForm_AreRefused()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{_provider.Issuer}/token");
-        request.Headers.Authorization = Basic("payments-worker", "payments-worker-secret");
+        request.Headers.Authorization = LoginBrowser.Basic("payments-worker", "payments-worker-secret");
         request.Content = new FormUrlEncodedContent(new Dictionary<string, string>
         {
             ["grant_type"] = "client_credentials", ["client_id"] = "payments-worker", ["client_secret"] = "payments-worker-secret",
         });
 
-        using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        using var answer = await _browser.SendAsync(request);
 
-        Assert.Equal("invalid_request", await ErrorAsync(answer));
+        Assert.Equal("invalid_request", await LoginBrowser.ErrorAsync(answer));
     }
 
     [Fact]
     public async Task AnyRequest_UnderAForeignHostName_IsRefused()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, AuthorizeUrl());
+        using var request = new HttpRequestMessage(HttpMethod.Get, _browser.AuthorizeUrl());
         request.Headers.Host = "rebound.example";
 
-        using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        using var answer = await _browser.SendAsync(request);
 
         Assert.Equal(HttpStatusCode.MisdirectedRequest, answer.StatusCode);
     }
@@ -263,8 +263,8 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
         await File.WriteAllTextAsync(
             Path.Combine(_folder, "postern-dev.yaml"), "accounts: [{ id: new-worker, secret: its-secret }]\n", TestContext.Current.CancellationToken);
 
-        using var added = await GrantAsync("new-worker", "its-secret", basic: true);
-        using var removed = await GrantAsync("payments-worker", "payments-worker-secret", basic: true);
+        using var added = await _browser.GrantAsync("new-worker", "its-secret", basic: true);
+        using var removed = await _browser.GrantAsync("payments-worker", "payments-worker-secret", basic: true);
 
         Assert.Equal(HttpStatusCode.OK, added.StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, removed.StatusCode);
@@ -275,7 +275,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     {
         await File.WriteAllTextAsync(Path.Combine(_folder, "postern-dev.yaml"), "accounts: [{ idd: x }]\n", TestContext.Current.CancellationToken);
 
-        using var answer = await GrantAsync("payments-worker", "payments-worker-secret", basic: true);
+        using var answer = await _browser.GrantAsync("payments-worker", "payments-worker-secret", basic: true);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
@@ -283,96 +283,24 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task Restart_SameFolder_KeepsTheKey()
     {
-        var before = await GetTextAsync("/jwks");
+        var before = await _browser.GetTextAsync("/jwks");
         await _provider.DisposeAsync();
-        _provider = await StartAsync();
+        _browser.Dispose();
+        await InitializeAsync();
 
-        Assert.Equal(before, await GetTextAsync("/jwks"));
+        Assert.Equal(before, await _browser.GetTextAsync("/jwks"));
         Assert.DoesNotContain("\"d\"", before, StringComparison.Ordinal);
     }
 
     private Task<DevIdentityProvider> StartAsync() =>
         DevIdentityProvider.StartAsync(new DevIdentityProviderOptions { Folder = _folder, Time = _time }, _ => { }, TestContext.Current.CancellationToken);
 
-    private async Task<(string Code, Dictionary<string, string> Answer)> LogInAsync(string user)
-    {
-        using var answer = await PostAsync("/login", new() { ["login"] = await OpenLoginAsync(), ["user"] = user });
-        Assert.Equal(HttpStatusCode.Found, answer.StatusCode);
-        Assert.StartsWith(Callback + "?", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
-        var query = Query(answer.Headers.Location);
-        return (query["code"], query);
-    }
-
-    private async Task<string> OpenLoginAsync()
-    {
-        using var page = await _http.GetAsync(AuthorizeUrl(), TestContext.Current.CancellationToken);
-        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
-        return LoginField().Match(await page.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Groups[1].Value;
-    }
-
-    private string AuthorizeUrl(params (string Name, string Value)[] changes)
-    {
-        var parameters = new Dictionary<string, string>
-        {
-            ["response_type"] = "code",
-            ["client_id"] = "postern-demo",
-            ["redirect_uri"] = Callback,
-            ["scope"] = "openid",
-            ["state"] = "xyz/+ &",
-            ["nonce"] = "n-0S6",
-            ["code_challenge"] = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier))),
-            ["code_challenge_method"] = "S256",
-        };
-        foreach (var (name, value) in changes)
-        {
-            parameters[name] = value;
-        }
-
-        return $"{_provider.Issuer}/authorize?" + string.Join('&', parameters.Select(p => $"{p.Key}={Uri.EscapeDataString(p.Value)}"));
-    }
-
-    private static Dictionary<string, string> RedeemFields(string code) => new()
-    {
-        ["grant_type"] = "authorization_code",
-        ["client_id"] = "postern-demo",
-        ["code"] = code,
-        ["redirect_uri"] = Callback,
-        ["code_verifier"] = Verifier,
-    };
-
-    private async Task<JsonDocument> RedeemAsync(string code)
-    {
-        using var answer = await PostAsync("/token", RedeemFields(code));
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        return await JsonAsync(answer);
-    }
-
     private async Task AssertRefusedAsync(Dictionary<string, string> fields, string error)
     {
-        using var answer = await PostAsync("/token", fields);
+        using var answer = await _browser.PostAsync("/token", fields);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal(error, await ErrorAsync(answer));
+        Assert.Equal(error, await LoginBrowser.ErrorAsync(answer));
     }
-
-    private async Task<HttpResponseMessage> GrantAsync(string id, string secret, bool basic)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{_provider.Issuer}/token");
-        var fields = new Dictionary<string, string> { ["grant_type"] = "client_credentials" };
-        if (basic)
-        {
-            request.Headers.Authorization = Basic(id, secret);
-        }
-        else
-        {
-            (fields["client_id"], fields["client_secret"]) = (id, secret);
-        }
-
-        request.Content = new FormUrlEncodedContent(fields);
-        return await _http.SendAsync(request, TestContext.Current.CancellationToken);
-    }
-
-    private static AuthenticationHeaderValue Basic(string id, string secret) =>
-        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(id)}:{Uri.EscapeDataString(secret)}")));
 
     private async Task<JsonWebToken> ValidateAsync(string token, string audience)
     {
@@ -380,7 +308,7 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
         {
             ValidIssuer = _provider.Issuer,
             ValidAudience = audience,
-            IssuerSigningKeys = new JsonWebKeySet(await GetTextAsync("/jwks")).GetSigningKeys(),
+            IssuerSigningKeys = new JsonWebKeySet(await _browser.GetTextAsync("/jwks")).GetSigningKeys(),
         });
         Assert.True(result.IsValid, result.Exception?.Message);
         return (JsonWebToken)result.SecurityToken;
@@ -388,32 +316,9 @@ public sealed partial class DevIdentityProviderTests : IAsyncLifetime
 
     private static JsonElement Payload(JsonWebToken token) => JsonDocument.Parse(Base64UrlEncoder.Decode(token.EncodedPayload)).RootElement;
 
-    private Task<HttpResponseMessage> PostAsync(string path, Dictionary<string, string> fields) =>
-        _http.PostAsync($"{_provider.Issuer}{path}", new FormUrlEncodedContent(fields), TestContext.Current.CancellationToken);
-
-    private Task<string> GetTextAsync(string path) => _http.GetStringAsync($"{_provider.Issuer}{path}", TestContext.Current.CancellationToken);
-
-    private static async Task<JsonDocument> JsonAsync(HttpResponseMessage answer) =>
-        JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-
-    private static async Task<string?> ErrorAsync(HttpResponseMessage answer)
-    {
-        using var body = await JsonAsync(answer);
-        return body.RootElement.GetProperty("error").GetString();
-    }
-
-    private static Dictionary<string, string> Query(Uri location) =>
-        location.Query.TrimStart('?').Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1].Replace('+', ' ')));
-
-    [GeneratedRegex("name=\"login\" value=\"([^\"]+)\"")]
-    private static partial Regex LoginField();
-
-    [GeneratedRegex("<style>(.*)</style>", RegexOptions.Singleline)]
-    private static partial Regex StyleText();
-
     private sealed class MovableTime : TimeProvider
     {
-        public DateTimeOffset Now { get; set; } = DateTimeOffset.UtcNow;
+        public DateTimeOffset Now { get; set; } = System.GetUtcNow();
 
         public override DateTimeOffset GetUtcNow() => Now;
     }
