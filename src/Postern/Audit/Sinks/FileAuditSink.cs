@@ -102,7 +102,8 @@ internal sealed partial class FileAuditSink : IAuditSink
         return ValueTask.CompletedTask;
     }
 
-    private void TakeBack()
+    /// <summary>After a failure: what isn't flushed counts as not written.</summary>
+    internal void TakeBack()
     {
         _written = _durable;
         _mustTruncate = true;
