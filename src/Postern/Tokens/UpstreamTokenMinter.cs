@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Postern.Model;
+
+namespace Postern.Tokens;
+
+/// <summary>
+/// Mints what a stock Temporal server's default authorizer accepts: <c>sub</c> = the caller, <c>permissions</c> = the one grant that the call needs. Without
+/// <c>iat</c> and <c>nbf</c>: that server has no clock leeway, and a clock one second ahead would refuse every call. Tokens are kept per caller and grant and renewed
+/// while a quarter of their life is left; a signature is made once for many calls.
+/// </summary>
+internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, TimeSpan lifetime, TimeProvider time)
+{
+    private const int LargestCache = 100_000;
+    private static readonly TimeSpan LeastLeft = TimeSpan.FromSeconds(60);
+
+    private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
+    private readonly ConcurrentDictionary<(string Caller, string Grant), MintedToken> _minted = new();
+
+    /// <summary>Tokens kept, for metrics.</summary>
+    public int Count => _minted.Count;
+
+    /// <summary>A token for this caller and grant with enough life left.</summary>
+    public MintedToken For(Caller caller, string grant)
+    {
+        var now = time.GetUtcNow();
+        var key = (caller.Name, grant);
+        if (_minted.TryGetValue(key, out var minted) && now < minted.RenewAt)
+        {
+            return minted;
+        }
+
+        if (_minted.Count >= LargestCache)
+        {
+            foreach (var (old, token) in _minted)
+            {
+                if (now >= token.RenewAt)
+                {
+                    _minted.TryRemove(old, out _);
+                }
+            }
+
+            if (_minted.Count >= LargestCache)
+            {
+                _minted.Clear();
+            }
+        }
+
+        return _minted[key] = Mint(caller, grant, now);
+    }
+
+    private MintedToken Mint(Caller caller, string grant, DateTimeOffset now)
+    {
+        var left = lifetime / 4 > LeastLeft ? lifetime / 4 : LeastLeft;
+        var claims = new JsonObject
+        {
+            ["sub"] = caller.Name,
+            ["aud"] = audience,
+            ["exp"] = (now + lifetime).ToUnixTimeSeconds(),
+            ["jti"] = Guid.CreateVersion7(now).ToString("N"),
+            ["permissions"] = new JsonArray(grant),
+        };
+        var token = _handler.CreateToken(claims.ToJsonString(), keys.Current);
+        return new MintedToken("Bearer " + token, now + lifetime - left);
+    }
+}
+
+/// <summary>The header value of a minted token. It doesn't print itself.</summary>
+internal sealed class MintedToken(string header, DateTimeOffset renewAt)
+{
+    public string Header => header;
+
+    public DateTimeOffset RenewAt => renewAt;
+
+    public override string ToString() => "(minted token)";
+}
