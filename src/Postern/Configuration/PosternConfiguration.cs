@@ -2,9 +2,16 @@ namespace Postern.Configuration;
 
 /// <summary>What came of reading a configuration.</summary>
 /// <param name="Options">The options; null where any problem is an error.</param>
-/// <param name="Problems">Every problem of the file, in its order.</param>
+/// <param name="Report">Collects the file's problems; further checks add theirs, and it finds their lines.</param>
 /// <param name="Files">The file itself and all whose content went into it, so that a change of one can be noticed.</param>
-internal sealed record ConfigurationResult(PosternOptions? Options, IReadOnlyList<Problem> Problems, IReadOnlyList<string> Files);
+internal sealed record ConfigurationResult(PosternOptions? Options, Problems Report, IReadOnlyList<string> Files)
+{
+    /// <summary>What could be bound, for checks that go on after an error, so that one run reports everything. Never to be served.</summary>
+    public PosternOptions? Draft { get; init; }
+
+    /// <summary>Every problem of the file, in its order.</summary>
+    public IReadOnlyList<Problem> Problems => Report.Found;
+}
 
 /// <summary>Reads <c>postern.yaml</c> whole: parse, bind, validate each block, check what crosses them. Reports everything, not the first thing.</summary>
 internal static class PosternConfiguration
@@ -35,12 +42,12 @@ internal static class PosternConfiguration
                 problems.Error("", root.Line, $"the file holds {root.Kind}; it takes a mapping with keys such as listen, engines, identity, policy");
             }
 
-            return new ConfigurationResult(null, problems.Found, files);
+            return new ConfigurationResult(null, problems, files);
         }
 
         var interpolation = new Interpolation(folder, environment, problems);
         var options = new ConfigBinder(problems, interpolation, folder).Bind<PosternOptions>(mapping);
         PosternOptionsValidator.Validate(options, problems);
-        return new ConfigurationResult(problems.HasErrors ? null : options, problems.Found, [.. files, .. interpolation.Files]);
+        return new ConfigurationResult(problems.HasErrors ? null : options, problems, [.. files, .. interpolation.Files]) { Draft = options };
     }
 }

@@ -17,12 +17,12 @@ internal sealed class Problems(string? file = null)
     public void Error(string path, int line, string text)
     {
         HasErrors = true;
-        _found.Add(new Problem(path, line, text) { File = file });
+        _found.Add(new Problem(path, line, Printable(text)) { File = file });
     }
 
     public void Warning(string path, string text) => Warning(path, LineOf(path), text);
 
-    public void Warning(string path, int line, string text) => _found.Add(new Problem(path, line, text, Severity.Warning) { File = file });
+    public void Warning(string path, int line, string text) => _found.Add(new Problem(path, line, Printable(text), Severity.Warning) { File = file });
 
     public void AddRange(IEnumerable<Problem> problems)
     {
@@ -41,6 +41,10 @@ internal sealed class Problems(string? file = null)
 
     /// <summary>A value as it stands in the file, for messages: an expanded value may be a secret that was put in the wrong place.</summary>
     public string Written(string path) => _places.TryGetValue(path, out var place) && place.Text is { } text ? $"'{text}'" : "the value";
+
+    // Values are quoted as written, and YAML can write any character: none of them may steer a terminal or begin a line in a log.
+    private static string Printable(string text) =>
+        text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.AsSpan().ContainsAnyInRange('\u007f', '\u009f') ? string.Concat(text.Select(c => char.IsControl(c) ? '?' : c)) : text;
 
     // A path that isn't in the file (a required key that is missing) is reported at the nearest section around it.
     private int LineOf(string path)

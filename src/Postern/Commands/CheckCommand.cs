@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Postern.Commands.Checks;
+using Postern.Configuration;
+
+namespace Postern.Commands;
+
+/// <summary><c>postern check</c>: everything that can be wrong with a configuration, in one run.</summary>
+internal static class CheckCommand
+{
+    private static readonly Option<bool> Online = new("--online")
+    {
+        Description = "Also connect: engines, issuers, the audit folder, and the gate that runs with this configuration, if any.",
+    };
+
+    public static VerbCommand Create(TimeProvider time)
+    {
+        var command = new VerbCommand(
+            "check",
+            "Says what is wrong with a configuration: every problem, with its place and what to write instead.",
+            "postern check",
+            "postern check --config /etc/postern/postern.yaml --online",
+            "postern check --output json | jq '.problems[].text'")
+        {
+            CommonOptions.Config,
+            Online,
+        };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed, time, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, TimeProvider time, CancellationToken cancellation)
+    {
+        var output = new CommandOutput(parsed);
+        var result = PosternConfiguration.Load(parsed.GetRequiredValue(CommonOptions.Config));
+        var problems = result.Report;
+        if (result.Draft is { } options)
+        {
+            CertificateChecks.Run(options, problems, time);
+            if (parsed.GetValue(Online))
+            {
+                await StorageChecks.RunAsync(options, problems, cancellation);
+                await IssuerChecks.RunAsync(options, problems, time, cancellation);
+                await EngineChecks.RunAsync(options, problems, cancellation);
+            }
+        }
+
+        return ProblemPrinter.Print(output, problems.Found);
+    }
+}
