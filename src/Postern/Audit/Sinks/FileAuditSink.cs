@@ -40,7 +40,7 @@ internal sealed partial class FileAuditSink : IAuditSink
     {
         (_options, _time, _logger) = (options, time, logger);
         _path = Path.Combine(options.File, CurrentName);
-        CreateFolder();
+        Directory.CreateDirectory(options.File, FolderMode750);
         // A second process on the same folder is refused here: two writers would overwrite each other's lines.
         _lock = OpenFile(Path.Combine(options.File, LockName), FileShare.None);
         try
@@ -134,32 +134,18 @@ internal sealed partial class FileAuditSink : IAuditSink
         }
     }
 
-    private void CreateFolder()
+    private static FileStream OpenFile(string path, FileShare share) => new(path, new FileStreamOptions
     {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(_options.File);
-        }
-        else
-        {
-            Directory.CreateDirectory(_options.File, FolderMode750);
-        }
-    }
-
-    private static FileStream OpenFile(string path, FileShare share)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = FileMode640;
-        }
-
-        return new FileStream(path, options);
-    }
+        Mode = FileMode.OpenOrCreate,
+        Access = FileAccess.ReadWrite,
+        Share = share,
+        BufferSize = 0,
+        UnixCreateMode = FileMode640,
+    });
 
     private void Open()
     {
-        CreateFolder();
+        Directory.CreateDirectory(_options.File, FolderMode750);
         var isNew = !File.Exists(_path);
         var stream = OpenFile(_path, FileShare.ReadWrite | FileShare.Delete);
         try

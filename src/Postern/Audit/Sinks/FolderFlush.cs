@@ -9,12 +9,6 @@ internal static class FolderFlush
 {
     public static void Flush(string folder)
     {
-        // Windows keeps a folder's entries in its own journal and has no such call.
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
         var descriptor = Open(folder, 0);
         if (descriptor < 0)
         {

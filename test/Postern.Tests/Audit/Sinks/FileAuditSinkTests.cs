@@ -26,11 +26,8 @@ public sealed class FileAuditSinkTests : IDisposable
         await Keep(sink, "{\"a\":1}");
 
         Assert.Equal("{\"a\":1}\n", await ReadAsync());
-        if (!OperatingSystem.IsWindows())
-        {
-            Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Current) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.GroupWrite));
-            Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Folder) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute));
-        }
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Current) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.GroupWrite));
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Folder) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute));
     }
 
     [Fact]
