@@ -25,6 +25,9 @@ internal sealed class Caller
     /// <summary>Group names as the issuer gave them, without the issuer's name.</summary>
     public ImmutableArray<string> Groups { get; init; } = [];
 
+    /// <summary>The name in the client certificate that the caller proved, for <c>certificate:</c> in policy; null where it proved none.</summary>
+    public string? Certificate { get; init; }
+
     /// <summary>All claims of the verified token, for <c>claim:path=glob</c> in policy. Never printed.</summary>
     public JsonElement Claims { get; init; }
 

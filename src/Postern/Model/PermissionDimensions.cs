@@ -1,0 +1,39 @@
+namespace Postern.Model;
+
+/// <summary>
+/// What can condition each permission. A binding that is conditioned on anything else doesn't grant that permission: <c>workflow.list</c> spans workflows,
+/// so it is granted only where no condition speaks of a single workflow.
+/// </summary>
+internal static class PermissionDimensions
+{
+    private const Dimensions Workflow = Dimensions.Namespace | Dimensions.WorkflowType | Dimensions.WorkflowId;
+    private const Dimensions Activity = Dimensions.Namespace | Dimensions.ActivityType | Dimensions.ActivityId;
+    private const Dimensions Queue = Dimensions.Namespace | Dimensions.TaskQueue;
+    private const Dimensions Schedule = Dimensions.Namespace | Dimensions.ScheduleId;
+
+    private static readonly Dimensions[] Table = [.. Enum.GetValues<Permission>().Select(Write)];
+
+    /// <summary>Every dimension on which a rule can condition the permission.</summary>
+    public static Dimensions Of(Permission permission) => Table[(int)permission];
+
+    private static Dimensions Write(Permission permission) => permission switch
+    {
+        Permission.WorkflowStart => Workflow | Dimensions.TaskQueue,
+        Permission.WorkflowSignal => Workflow | Dimensions.Signal,
+        Permission.WorkflowUpdate => Workflow | Dimensions.Update,
+        Permission.WorkflowQuery => Workflow | Dimensions.Query,
+        Permission.WorkflowRead or Permission.WorkflowCancel or Permission.WorkflowTerminate or Permission.WorkflowDelete or Permission.WorkflowReset
+            or Permission.WorkflowPause or Permission.WorkflowOptions or Permission.RuleTrigger => Workflow,
+        Permission.ActivityStart => Activity | Dimensions.TaskQueue,
+        Permission.ActivityRead or Permission.ActivityCancel or Permission.ActivityTerminate or Permission.ActivityDelete => Activity,
+        Permission.ActivityManage => Activity | Workflow,
+        Permission.ScheduleRead or Permission.ScheduleWrite or Permission.ScheduleDelete => Schedule,
+        Permission.WorkerPoll or Permission.WorkerComplete or Permission.WorkerHeartbeat or Permission.TaskQueueRead or Permission.TaskQueueWrite => Queue,
+        Permission.NexusCall => Dimensions.Namespace | Dimensions.NexusEndpoint | Dimensions.NexusService | Dimensions.NexusOperation,
+        // The namespace and the queue that an endpoint points to.
+        Permission.NexusEndpointRead or Permission.NexusEndpointManage => Queue | Dimensions.NexusEndpoint,
+        Permission.None or Permission.NamespaceList or Permission.ClusterInfo or Permission.ClusterRead or Permission.ClusterAdmin
+            or Permission.ClusterRemote => Dimensions.None,
+        _ => Dimensions.Namespace,
+    };
+}

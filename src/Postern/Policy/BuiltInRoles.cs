@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Postern.Model;
+using static Postern.Model.Permission;
+
+namespace Postern.Policy;
+
+/// <summary>A named set of permissions.</summary>
+/// <param name="Name">As bindings write it.</param>
+/// <param name="Permissions">Everything that the role grants.</param>
+/// <param name="Companions">
+/// Those of its permissions for which a binding's conditions on a dimension that the permission doesn't have are overlooked: a worker that is bound to one
+/// task queue must still be able to see its namespace and read its histories, neither of which names a queue. <c>cluster.info</c> so comes with any binding.
+/// </param>
+internal sealed record Role(string Name, UInt128 Permissions, UInt128 Companions);
+
+/// <summary>The roles that every policy has. One meaning on every engine; the generated matrix in the docs shows them call by call.</summary>
+internal static class BuiltInRoles
+{
+    // What every client asks before anything else, and which tells nothing but that the namespace exists.
+    private static readonly Permission[] Everyone = [ClusterInfo, NamespaceRead];
+
+    private static readonly Permission[] Viewer =
+    [
+        .. Everyone, WorkflowRead, WorkflowList, WorkflowQuery, ActivityRead, ActivityList, BatchRead, ScheduleRead, ScheduleList, WorkerRead, TaskQueueRead,
+        WorkerDeploymentRead, RuleRead, NexusOperationRead, NexusOperationList, NexusEndpointRead, NamespaceList, SearchAttributeRead,
+    ];
+
+    private static readonly Permission[] Runner = [.. Viewer, WorkflowStart, WorkflowSignal, WorkflowUpdate, WorkflowCancel, ActivityStart, ActivityCancel];
+
+    private static readonly Permission[] Operator =
+    [
+        .. Runner, WorkflowTerminate, WorkflowDelete, WorkflowReset, WorkflowPause, WorkflowOptions, ActivityTerminate, ActivityDelete, ActivityManage, BatchRun,
+        BatchStop, ScheduleWrite, ScheduleDelete, WorkerConfigure, TaskQueueWrite, RuleWrite, RuleTrigger, NexusOperationCancel, NexusOperationTerminate,
+        NexusOperationDelete,
+    ];
+
+    private static readonly Permission[] Worker = [.. Everyone, WorkerPoll, WorkerComplete, WorkerHeartbeat, WorkflowRead, NexusCall];
+
+    private static readonly Permission[] Developer = [.. Operator, .. Worker];
+
+    private static readonly Permission[] Deployer =
+        [.. Everyone, WorkerRead, WorkerConfigure, TaskQueueRead, TaskQueueWrite, WorkerDeploymentRead, WorkerDeploymentWrite, WorkerDeploymentDelete];
+
+    private static readonly Permission[] NamespaceAdmin = [.. Developer, .. Deployer, NamespaceUpdate, SearchAttributeWrite];
+
+    // A remote cluster may read and write everything: no role has it, it is granted by name or not at all.
+    private static readonly Permission[] Admin = [.. Model.Permissions.All.Where(p => p != ClusterRemote)];
+
+    // How things are set up and what runs, without histories and their payloads.
+    private static readonly Permission[] Auditor =
+    [
+        .. Everyone, WorkflowList, ActivityList, BatchRead, ScheduleList, WorkerRead, TaskQueueRead, WorkerDeploymentRead, RuleRead, NexusOperationList,
+        NexusEndpointRead, NamespaceList, SearchAttributeRead, ClusterRead,
+    ];
+
+    /// <summary>The companions of every role that has them.</summary>
+    public static UInt128 Common { get; } = Set(Everyone);
+
+    /// <summary>Every built-in role, from the least to the most.</summary>
+    public static ImmutableArray<Role> All { get; } =
+    [
+        Define("viewer", Viewer), Define("runner", Runner), Define("operator", Operator), Define("developer", Developer), Define("worker", Worker, WorkflowRead, NexusCall),
+        Define("deployer", Deployer), Define("namespace-admin", NamespaceAdmin), Define("admin", Admin), Define("auditor", Auditor),
+    ];
+
+    public static UInt128 Set(IEnumerable<Permission> permissions) => permissions.Aggregate(UInt128.Zero, (set, p) => set | p.Bit());
+
+    public static IEnumerable<Permission> Each(UInt128 set) => Model.Permissions.All.Where(p => (set & p.Bit()) != 0);
+
+    private static Role Define(string name, Permission[] permissions, params Permission[] companions) =>
+        new(name, Set(permissions), Common | Set(companions));
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Postern.Model;
+using Postern.Policy.Conditions;
+
+namespace Postern.Policy;
+
+/// <summary>A rule with what doesn't depend on the caller worked out.</summary>
+internal sealed record CompiledRule(PolicyRule Rule)
+{
+    public ImmutableArray<RulePart> Parts { get; } = [.. Rule.Parts()];
+
+    public ImmutableArray<CircumstanceCondition> When { get; } = [.. Rule.When.OfType<CircumstanceCondition>()];
+}
+
+/// <summary>The bindings, or the denies, that concern one caller, indexed as demands come to need it.</summary>
+internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
+{
+    private readonly Dimensions _conditioned = rules.Aggregate(Dimensions.None, (set, r) => set | r.Rule.ConditionedOn);
+    private Variant[] _variants = [];
+
+    /// <summary>
+    /// The index for demands of one scope, built as if no rule were conditioned on the <paramref name="overlooked"/> dimensions. Built on first use and kept:
+    /// only few sets of dimensions are ever unknown or waived.
+    /// </summary>
+    public RuleIndex For(bool cluster, Dimensions overlooked)
+    {
+        var key = (int)(overlooked & _conditioned) | (cluster ? 1 << 15 : 0);
+        foreach (ref readonly var variant in Volatile.Read(ref _variants).AsSpan())
+        {
+            if (variant.Key == key)
+            {
+                return variant.Index;
+            }
+        }
+
+        return Keep(key, Build(cluster ? RuleScope.Cluster : RuleScope.Namespaces, overlooked));
+    }
+
+    private RuleIndex Build(RuleScope scope, Dimensions overlooked)
+    {
+        var builder = new RuleIndexBuilder();
+        foreach (var rule in rules)
+        {
+            foreach (var part in rule.Parts)
+            {
+                if ((part.Scope & scope) != default)
+                {
+                    builder.Add(rule.Rule, part.Permissions, [.. part.Where.Where(c => (c.Dimension & overlooked) == Dimensions.None)], rule.When);
+                }
+            }
+        }
+
+        return builder.Build();
+    }
+
+    // Two calls may build the same one at once; either is right, the first to arrive stays.
+    private RuleIndex Keep(int key, RuleIndex index)
+    {
+        while (true)
+        {
+            var known = Volatile.Read(ref _variants);
+            foreach (var variant in known)
+            {
+                if (variant.Key == key)
+                {
+                    return variant.Index;
+                }
+            }
+
+            if (Interlocked.CompareExchange(ref _variants, [.. known, new Variant(key, index)], known) == known)
+            {
+                return index;
+            }
+        }
+    }
+
+    private readonly record struct Variant(int Key, RuleIndex Index);
+}

@@ -1,0 +1,99 @@
+using Postern.Configuration;
+using Postern.Model;
+
+namespace Postern.Policy;
+
+/// <summary>Looks for rules that are well written and yet don't do what they seem to: those no call can ever reach are errors, those that reach less are warnings.</summary>
+internal static class PolicyChecks
+{
+    private const int MostNamed = 6;
+
+    public static IEnumerable<Problem> Check(PolicyDocument document, CallCatalogue catalogue)
+    {
+        var used = document.Bindings.SelectMany(b => b.What).ToHashSet(StringComparer.Ordinal);
+        return document.Roles.SelectMany(r => Role(r, used, catalogue))
+            .Concat(document.Bindings.SelectMany(b => Binding(b, catalogue)))
+            .Concat(document.Denies.SelectMany(d => Deny(d, catalogue)));
+    }
+
+    private static IEnumerable<Problem> Role(PolicyRole role, HashSet<string> used, CallCatalogue catalogue)
+    {
+        foreach (var (permission, path, line) in role.Named.Where(n => !catalogue.Consults(n.Permission)))
+        {
+            yield return new Problem(path, line, $"no call of any engine asks for {permission.Name()}; remove it") { File = role.File };
+        }
+
+        if (!used.Contains(role.Role.Name))
+        {
+            yield return new Problem(role.Path, role.Line, "no binding uses the role", Severity.Warning) { File = role.File };
+        }
+        else if ((role.Role.Permissions & BuiltInRoles.Common) != BuiltInRoles.Common)
+        {
+            yield return new Problem(role.Path, role.Line,
+                "the role lacks cluster.info or namespace.read, which clients ask for before anything else; whoever has no other role can't connect",
+                Severity.Warning) { File = role.File };
+        }
+    }
+
+    private static IEnumerable<Problem> Binding(PolicyRule rule, CallCatalogue catalogue)
+    {
+        var reached = rule.Parts().Where(p => p.Scope != RuleScope.Both).Aggregate(UInt128.Zero, (set, p) => set | p.Permissions);
+        foreach (var problem in Unconsulted(rule, catalogue, reached))
+        {
+            yield return problem;
+        }
+
+        var lost = BuiltInRoles.Each(rule.Permissions & ~reached & ~rule.Companions).ToArray();
+        if (lost.Length > 0)
+        {
+            var names = string.Join(", ", lost.Take(MostNamed).Select(p => p.Name())) + (lost.Length > MostNamed ? $" and {lost.Length - MostNamed} more" : "");
+            yield return Warning(rule, $"its conditions on {Conditions(rule)} keep it from granting {names}, which can't be conditioned so; grant those in a binding without them");
+        }
+    }
+
+    private static IEnumerable<Problem> Deny(PolicyRule rule, CallCatalogue catalogue)
+    {
+        var reached = rule.Parts().Aggregate(UInt128.Zero, (set, p) => set | p.Permissions);
+        foreach (var problem in Unconsulted(rule, catalogue, reached))
+        {
+            yield return problem;
+        }
+
+        foreach (var permission in rule.What.Select(w => Permissions.TryParse(w, out var p) ? p : Permission.None).Where(p => p != Permission.None && !catalogue.Consults(p)))
+        {
+            yield return Error(rule, $"no call of any engine asks for {permission.Name()}; remove it");
+        }
+
+        var missed = BuiltInRoles.Each(rule.Permissions & ~reached).ToArray();
+        if (missed.Length > 0)
+        {
+            var names = string.Join(", ", missed.Take(MostNamed).Select(p => p.Name())) + (missed.Length > MostNamed ? $" and {missed.Length - MostNamed} more" : "");
+            yield return Warning(rule, $"its conditions on {Conditions(rule)} keep it from reaching {names}, which can't be conditioned so; deny those without them");
+        }
+    }
+
+    // A condition is dead where no permission that is left under it ever comes with such a name.
+    private static IEnumerable<Problem> Unconsulted(PolicyRule rule, CallCatalogue catalogue, UInt128 reached)
+    {
+        if ((reached & ~BuiltInRoles.Common) == 0 && (rule.Permissions & ~BuiltInRoles.Common) != 0 && rule.ConditionedOn != Dimensions.None)
+        {
+            yield return Error(rule, $"no permission in it can be conditioned on {Conditions(rule)} together, so it would never match");
+            yield break;
+        }
+
+        var consulted = BuiltInRoles.Each(reached).Where(p => catalogue.Consults(p)).Aggregate(Dimensions.None, (set, p) => set | catalogue.Consulted(p));
+        foreach (var dimension in (rule.ConditionedOn & ~consulted).Each())
+        {
+            yield return Error(rule, $"no call of any engine that it speaks of comes with {dimension.Words()}; remove the condition");
+        }
+    }
+
+    private static string Conditions(PolicyRule rule) => string.Join(" and ", rule.ConditionedOn.Each().Where(d => d != Dimensions.Namespace).Select(d => d.Name()));
+
+    private static Problem Error(PolicyRule rule, string text) => new(Path(rule), rule.Line, text) { File = rule.File };
+
+    private static Problem Warning(PolicyRule rule, string text) => new(Path(rule), rule.Line, text, Severity.Warning) { File = rule.File };
+
+    // A rule's id begins with its file where there are several; problems name the file apart.
+    private static string Path(PolicyRule rule) => rule.Id[(rule.Id.LastIndexOf(':') + 1)..];
+}

@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using Postern.Model;
+using Postern.Policy.Conditions;
+
+namespace Postern.Policy;
+
+/// <summary>Which demands a rule can speak of.</summary>
+[Flags]
+internal enum RuleScope : byte { Namespaces = 1, Cluster = 2, Both = Namespaces | Cluster }
+
+/// <summary>One binding or one deny, as written, with its names resolved.</summary>
+internal sealed record PolicyRule
+{
+    /// <summary>As audit, metrics and explain name it: <c>bindings[3]</c>, <c>payments.yaml:deny[0]</c>.</summary>
+    public required string Id { get; init; }
+
+    public bool IsDeny { get; init; }
+
+    public required ImmutableArray<Who> Who { get; init; }
+
+    /// <summary>Whom a deny spares.</summary>
+    public ImmutableArray<Who> Unless { get; init; } = [];
+
+    /// <summary>The binding's roles, or what the deny names, as written.</summary>
+    public ImmutableArray<string> What { get; init; } = [];
+
+    public required UInt128 Permissions { get; init; }
+
+    /// <summary>As <see cref="Role.Companions"/>; of a deny none.</summary>
+    public UInt128 Companions { get; init; }
+
+    public RuleScope Scope { get; init; } = RuleScope.Namespaces;
+
+    /// <summary>At most one condition per dimension, in the order of dimensions.</summary>
+    public ImmutableArray<NameCondition> Where { get; init; } = [];
+
+    public ImmutableArray<WhenCondition> When { get; init; } = [];
+
+    /// <summary>The file as the operator named it, and the line; null and 0 for a rule that no file holds.</summary>
+    public string? File { get; init; }
+
+    public int Line { get; init; }
+
+    /// <summary>Every dimension that the rule is conditioned on.</summary>
+    public Dimensions ConditionedOn => Where.Aggregate(Dimensions.None, (set, c) => set | c.Dimension);
+
+    public bool Concerns(Caller caller) =>
+        Who.Any(w => w.Matches(caller)) && !Unless.Any(w => w.Matches(caller)) && When.OfType<CallerCondition>().All(c => c.Matches(caller));
+
+    /// <summary>
+    /// The rule taken apart by what its conditions mean for each permission. A permission that lacks a conditioned dimension isn't in any part, unless it is a
+    /// companion: then such a condition is overlooked.
+    /// </summary>
+    public IEnumerable<RulePart> Parts()
+    {
+        var whole = UInt128.Zero;
+        foreach (var permission in BuiltInRoles.Each(Permissions))
+        {
+            var dimensions = PermissionDimensions.Of(permission);
+            if ((ConditionedOn & ~dimensions) == Dimensions.None)
+            {
+                whole |= permission.Bit();
+            }
+            else if ((Companions & permission.Bit()) != 0)
+            {
+                yield return new RulePart(permission.Bit(), Narrowing(c => (c.Dimension & dimensions) != Dimensions.None), Scope);
+            }
+        }
+
+        if (whole != 0)
+        {
+            yield return new RulePart(whole, Narrowing(_ => true), Scope);
+        }
+
+        // Every client asks it before anything else, and it belongs to no namespace: whoever has any binding that includes it has it.
+        if ((Companions & Permissions & Permission.ClusterInfo.Bit()) != 0)
+        {
+            yield return new RulePart(Permission.ClusterInfo.Bit(), [], RuleScope.Both);
+        }
+    }
+
+    // Any name will do: nothing to ask on a call, except whether there is a namespace at all.
+    private ImmutableArray<NameCondition> Narrowing(Func<NameCondition, bool> applies) =>
+        [.. Where.Where(c => applies(c) && (!c.IsAny || c.Dimension == Dimensions.Namespace))];
+
+    public override string ToString() => Id;
+}
+
+/// <summary>The permissions of a rule that share conditions.</summary>
+internal sealed record RulePart(UInt128 Permissions, ImmutableArray<NameCondition> Where, RuleScope Scope);
