@@ -1,0 +1,102 @@
+using Postern.Dev.Engine.Grpc;
+using Postern.Dev.Engine.Queues;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.Worker.V1;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Postern.Dev.Engine.Services;
+
+/// <summary>Workers themselves: heartbeats, their end, and the Nexus queues on which nothing ever comes here.</summary>
+internal sealed class WorkerService(EngineState state)
+{
+    public async Task<PollNexusTaskQueueResponse> PollNexusAsync(PollNexusTaskQueueRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        var until = LongPoll.TaskPoll(state, call);
+        if (string.IsNullOrEmpty(request.TaskQueue?.Name))
+        {
+            throw StartRequests.Invalid("taskQueue is not set");
+        }
+
+        var poller = new Poller(request.Identity, call.Principal) { InstanceKey = request.WorkerInstanceKey };
+        return await state.Enter(null, () => state.Queues.Nexus(space.Id, request.TaskQueue.Name).Poll(poller, until, call.Gone))
+            ?? new PollNexusTaskQueueResponse();
+    }
+
+    public RecordWorkerHeartbeatResponse Heartbeat(RecordWorkerHeartbeatRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () =>
+        {
+            foreach (var heartbeat in request.WorkerHeartbeat)
+            {
+                state.Workers.Note(space.Id, heartbeat);
+            }
+
+            return new RecordWorkerHeartbeatResponse();
+        });
+    }
+
+    public ShutdownWorkerResponse Shutdown(ShutdownWorkerRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () =>
+        {
+            if (request.WorkerHeartbeat is { } heartbeat)
+            {
+                state.Workers.Note(space.Id, heartbeat);
+            }
+
+            if (request.StickyTaskQueue.Length > 0)
+            {
+                var sticky = state.Queues.Workflow(space.Id, request.StickyTaskQueue);
+                if (state.Options.CompletePollsOnShutdown)
+                {
+                    sticky.End(null);
+                }
+                else
+                {
+                    sticky.ShutDown();
+                }
+            }
+
+            if (state.Options.CompletePollsOnShutdown && request.TaskQueue.Length > 0 && request.WorkerInstanceKey.Length > 0)
+            {
+                state.Queues.EndFor(space.Id, request.TaskQueue, request.TaskQueueTypes, request.WorkerInstanceKey);
+            }
+
+            return new ShutdownWorkerResponse();
+        });
+    }
+
+    public ListWorkersResponse List(ListWorkersRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () =>
+        {
+            var answer = new ListWorkersResponse();
+            foreach (var heartbeat in state.Workers.In(space.Id))
+            {
+                answer.Workers.Add(new WorkerListInfo
+                {
+                    WorkerInstanceKey = heartbeat.WorkerInstanceKey,
+                    WorkerIdentity = heartbeat.WorkerIdentity,
+                    TaskQueue = heartbeat.TaskQueue,
+                    SdkName = heartbeat.SdkName,
+                    SdkVersion = heartbeat.SdkVersion,
+                    Status = heartbeat.Status,
+                    StartTime = heartbeat.StartTime,
+                    DeploymentVersion = heartbeat.DeploymentVersion,
+                });
+            }
+
+            return answer;
+        });
+    }
+
+    public CountWorkersResponse Count(CountWorkersRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () => new CountWorkersResponse { Count = state.Workers.In(space.Id).Count() });
+    }
+}
