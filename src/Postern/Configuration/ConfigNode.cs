@@ -14,6 +14,9 @@ internal sealed class ConfigScalar(int line, string text, bool isPlain) : Config
 {
     public string Text => text;
 
+    /// <summary>Written without quotes, so that <c>true</c> and <c>12</c> aren't texts.</summary>
+    public bool IsPlain => isPlain;
+
     /// <summary>Nothing is written (or <c>~</c>, <c>null</c>): named, but without a value. A quoted empty string is a value.</summary>
     public bool IsNull => isPlain && (text is "" or "~" or "null");
 
