@@ -40,7 +40,7 @@ internal static class ReferenceWriter
 
     private static string Default(OptionProperty property, object record)
     {
-        if (property.Required is not null)
+        if (SchemaWriter.IsRequired(property, record))
         {
             return "**required**";
         }

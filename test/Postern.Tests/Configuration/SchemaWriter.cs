@@ -58,7 +58,7 @@ internal static class SchemaWriter
     }
 
     // A section that is always there is required where one of its keys is.
-    private static bool IsRequired(OptionProperty property, object record) => property.Required is not null
+    public static bool IsRequired(OptionProperty property, object record) => property.Required is not null
         || (OptionShape.IsRecord(property.Type) && property.Property.GetValue(record) is { } inner && OptionShape.Properties(property.Type).Any(p => IsRequired(p, inner)));
 
     private static JsonObject Value(Type type, OptionProperty? property, OptionDocs docs, JsonObject definitions)

@@ -20,6 +20,7 @@ internal sealed record TemporalEngineOptions
     public UpstreamTlsOptions? Tls { get; init; }
 
     /// <summary>What the gate presents to the frontend. Required: exactly one kind.</summary>
+    [Required("{ mint: { audience: temporal } }")]
     public TemporalCredentialOptions Credential { get; init; } = new();
 
     /// <summary>What is written into messages of the verified caller.</summary>

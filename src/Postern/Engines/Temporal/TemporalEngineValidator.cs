@@ -55,9 +55,9 @@ internal static class TemporalEngineValidator
         {
             problems.Error(place, "names more than one kind; keep one of mint, bearer, none");
         }
-        else if (!problems.IsWritten(place) || (problems.IsWritten($"{place}.none") && !credential.None))
+        else if (problems.IsWritten($"{place}.none") && !credential.None && !kinds.Any(k => k))
         {
-            problems.Error(place, "is required: what does the gate present to this engine? write credential: { mint: { audience: … } }, { bearer: ${file:…} }, or none");
+            problems.Error(place, "names no kind; write { mint: { audience: temporal } }, { bearer: ${file:token} }, or none");
         }
 
         if (options.Tls is null && isRemote && (credential.Mint is not null || credential.Bearer is not null))
