@@ -1,0 +1,59 @@
+using Postern.Model;
+
+namespace Postern.Engines.Temporal;
+
+/// <summary>Demands beyond the first, collected without allocating where there are none.</summary>
+internal struct DemandList
+{
+    private Demand[]? _items;
+
+    public int Count { get; private set; }
+
+    public readonly ref readonly Demand this[int index] => ref _items![index];
+
+    public void Add(in Demand demand)
+    {
+        _items ??= new Demand[1];
+        if (Count == _items.Length)
+        {
+            Array.Resize(ref _items, 2 * Count);
+        }
+
+        _items[Count++] = demand;
+    }
+
+    public Demand[] ToArray()
+    {
+        if (_items is null)
+        {
+            return [];
+        }
+
+        if (Count < _items.Length)
+        {
+            Array.Resize(ref _items, Count);
+        }
+
+        return _items;
+    }
+
+    /// <summary>The namespaces of these demands that aren't <paramref name="own"/>, each once, comma-separated.</summary>
+    public readonly string? OtherNamespaces(string? own)
+    {
+        if (Count == 0)
+        {
+            return null;
+        }
+
+        HashSet<string>? others = null;
+        for (var i = 0; i < Count; i++)
+        {
+            if (_items![i].Namespace is { } name && !string.Equals(name, own, StringComparison.Ordinal))
+            {
+                (others ??= new HashSet<string>(StringComparer.Ordinal)).Add(name);
+            }
+        }
+
+        return others is null ? null : string.Join(',', others);
+    }
+}

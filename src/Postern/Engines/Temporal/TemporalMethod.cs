@@ -1,0 +1,71 @@
+using Google.Protobuf.Reflection;
+using Postern.Engines.Temporal.Lens;
+using Postern.Model;
+
+namespace Postern.Engines.Temporal;
+
+/// <summary>One method of the Temporal API with everything that is computed of it at start. Immutable.</summary>
+internal sealed class TemporalMethod
+{
+    public TemporalMethod(MethodDescriptor descriptor, TemporalOperation row, int index)
+    {
+        Service = descriptor.Service.FullName;
+        Name = descriptor.Name;
+        Path = $"/{Service}/{Name}";
+        Row = row;
+        Index = index;
+        Request = descriptor.InputType;
+        Fields = TemporalRoles.Find(Request);
+        Stamp = IdentityStamp.For(row, Request, Fields);
+        Names = new TemporalNames(Fields, row.Shape);
+        Reading = [.. Names.Paths.Concat(TemporalReadings.Of(row.Shape)).Concat(WorkerQueues()).Concat(Stamp?.Fields ?? []).Distinct(StringComparer.Ordinal)];
+        Lens = LensCompiler.Compile(Request, Reading);
+        Names.Place(Lens);
+        Demands = TemporalDemands.For(row, Names, Lens);
+        RunIds = TemporalRunIds.Plan(descriptor.OutputType);
+    }
+
+    /// <summary>As the client writes it: <c>/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution</c>.</summary>
+    public string Path { get; }
+
+    public string Service { get; }
+
+    public string Name { get; }
+
+    /// <summary>The place in <see cref="TemporalCatalogue.Methods"/>, for counters by method.</summary>
+    public int Index { get; }
+
+    public TemporalOperation Row { get; }
+
+    /// <summary>Every field of the request that has a role.</summary>
+    public IReadOnlyList<TemporalPath> Fields { get; }
+
+    /// <summary>The paths that the lens reads.</summary>
+    public IReadOnlyList<string> Reading { get; }
+
+    /// <summary>How the verified caller is written into <c>identity</c>; null where nothing is stamped.</summary>
+    public IdentityStamp? Stamp { get; }
+
+    public TemporalNames Names { get; }
+
+    internal MessageDescriptor Request { get; }
+
+    internal LensNode Lens { get; }
+
+    internal TemporalDemands Demands { get; }
+
+    /// <summary>Reads the run id out of an answer; null where answers name none.</summary>
+    internal LensNode? RunIds { get; }
+
+    public override string ToString() => Path;
+
+    private IEnumerable<string> WorkerQueues()
+    {
+        if (Row.Shape is not (TemporalShape.WorkerReport or TemporalShape.Poll))
+        {
+            return [];
+        }
+
+        return Fields.Select(f => f.Path).Where(p => TemporalReadings.WorkerQueues.Contains(p) && (Row.Shape == TemporalShape.WorkerReport || p.StartsWith("worker_heartbeat", StringComparison.Ordinal)));
+    }
+}

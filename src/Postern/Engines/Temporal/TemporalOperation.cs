@@ -1,0 +1,108 @@
+using Postern.Model;
+
+namespace Postern.Engines.Temporal;
+
+/// <summary>The level that the stock server's authorizer asks for.</summary>
+internal enum TemporalAccess : byte
+{
+    Read,
+    Write,
+    Admin,
+}
+
+/// <summary>Whether the stock server's authorizer looks at a namespace's permission or at the system's.</summary>
+internal enum TemporalScope : byte
+{
+    Namespace,
+    Cluster,
+}
+
+/// <summary>How the demands of a call follow from its message.</summary>
+internal enum TemporalShape : byte
+{
+    /// <summary>One demand with the names that the message carries.</summary>
+    Plain,
+
+    /// <summary>As plain, but the message may give the namespace by its id.</summary>
+    NamespaceById,
+
+    /// <summary>As plain; an empty namespace means the whole cluster.</summary>
+    NamespaceOptional,
+
+    /// <summary>A start: what its policies may end, and eager execution, count too.</summary>
+    Start,
+
+    /// <summary>A start and a signal.</summary>
+    SignalWithStart,
+
+    /// <summary>A start and an update, in elements.</summary>
+    MultiOperation,
+
+    /// <summary>A schedule with the start that it makes.</summary>
+    Schedule,
+
+    /// <summary>A schedule set off or caught up by hand.</summary>
+    SchedulePatch,
+
+    /// <summary>A batch: what it does on workflows that only its query knows.</summary>
+    Batch,
+
+    /// <summary>A reset, and what follows it.</summary>
+    Reset,
+
+    /// <summary>A worker asks for tasks.</summary>
+    Poll,
+
+    /// <summary>A worker answers a task by its token.</summary>
+    Answer,
+
+    /// <summary>A workflow task's answer with its commands.</summary>
+    WorkflowTaskAnswer,
+
+    /// <summary>A worker tells of itself and names its queues, or doesn't.</summary>
+    WorkerReport,
+
+    /// <summary>Options of running activities, which may move them to another queue.</summary>
+    ActivityOptions,
+
+    /// <summary>Queues as a list.</summary>
+    TaskQueueList,
+
+    /// <summary>A Nexus endpoint with its target.</summary>
+    NexusEndpoint,
+
+    /// <summary>Another cluster's address.</summary>
+    RemoteCluster,
+}
+
+/// <summary>One method of the Temporal API: what it demands and how the stock server sees it. The table is <see cref="TemporalOperations"/>.</summary>
+/// <param name="Name">The method's name without its service.</param>
+/// <param name="Base">The permission that every call of it needs.</param>
+/// <param name="Access">What the stock authorizer asks for.</param>
+/// <param name="AuditClass">How carefully its record is kept.</param>
+internal sealed record TemporalOperation(string Name, Permission Base, TemporalAccess Access, AuditClass AuditClass)
+{
+    /// <summary>Whose permission the stock authorizer looks at.</summary>
+    public TemporalScope Scope { get; init; }
+
+    /// <summary>True where only a binding with <c>scope: cluster</c> grants the base permission.</summary>
+    public bool ClusterScope { get; init; }
+
+    /// <summary>True where the server may hold the call open for a minute.</summary>
+    public bool LongPoll { get; init; }
+
+    /// <summary>How the demands follow from the message.</summary>
+    public TemporalShape Shape { get; init; }
+
+    /// <summary>What the permission has, the engine acts on, and the message doesn't carry.</summary>
+    public Dimensions Unknown { get; init; }
+
+    /// <summary>What was decided when the task was handed out.</summary>
+    public Dimensions Waived { get; init; }
+
+    /// <summary>True for the three calls with which a worker waits for tasks.</summary>
+    public bool IsTaskPoll => Shape == TemporalShape.Poll;
+
+    /// <summary>Permissions that fields of the message may add, for the matrix.</summary>
+    public IReadOnlyList<Permission> Implied { get; init; } = [];
+}

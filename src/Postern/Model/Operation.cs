@@ -1,0 +1,40 @@
+namespace Postern.Model;
+
+/// <summary>
+/// What one call asks for, in the gate's own terms: its demands, each of which must be allowed, and the names that its audit record keeps. One per call.
+/// </summary>
+internal sealed class Operation
+{
+    // A field, since the indexer hands out a reference: a demand is a dozen words and is read, never copied, on the way through the policy.
+    private Demand _first;
+
+    /// <summary>The engine's own name of the call: <c>StartWorkflowExecution</c>.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>The namespace that the call acts in; null where it names none.</summary>
+    public string? Namespace { get; init; }
+
+    public string? TaskQueue { get; init; }
+
+    public string? WorkflowId { get; init; }
+
+    public string? WorkflowType { get; init; }
+
+    public string? RunId { get; init; }
+
+    /// <summary>What else the call is about, as the message names it: a signal, update, query, schedule, activity, batch job, endpoint, deployment.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>Other namespaces that nested parts act in, comma-separated; null where there are none.</summary>
+    public string? MoreNamespaces { get; init; }
+
+    /// <summary>The demand that the method itself makes.</summary>
+    public required Demand First { get => _first; init => _first = value; }
+
+    /// <summary>The demands that its fields and nested parts make on top.</summary>
+    public Demand[] More { get; init; } = [];
+
+    public int Count => 1 + More.Length;
+
+    public ref readonly Demand this[int index] => ref index == 0 ? ref _first : ref More[index - 1];
+}
