@@ -7,6 +7,9 @@ using Temporalio.Api.Enums.V1;
 using Temporalio.Api.TaskQueue.V1;
 using Temporalio.Api.WorkflowService.V1;
 
+// Fields that the API calls deprecated are what an attacker would still send.
+#pragma warning disable CS0612
+
 namespace Postern.Tests.Engines.Temporal;
 
 public sealed class TemporalReaderTests
@@ -26,13 +29,13 @@ public sealed class TemporalReaderTests
     }
 
     [Theory]
-    [InlineData(WorkflowIdReusePolicy.TerminateIfRunning, WorkflowIdConflictPolicy.Unspecified)]
-    [InlineData(WorkflowIdReusePolicy.AllowDuplicate, WorkflowIdConflictPolicy.TerminateExisting)]
-    public void Read_StartThatMayEndTheRunningOne_DemandsTerminate(WorkflowIdReusePolicy reuse, WorkflowIdConflictPolicy conflict)
+    [InlineData(4, 0)] // reuse policy TERMINATE_IF_RUNNING
+    [InlineData(1, 3)] // conflict policy TERMINATE_EXISTING
+    public void Read_StartThatMayEndTheRunningOne_DemandsTerminate(int reuse, int conflict)
     {
         var start = Start();
-        start.WorkflowIdReusePolicy = reuse;
-        start.WorkflowIdConflictPolicy = conflict;
+        start.WorkflowIdReusePolicy = (WorkflowIdReusePolicy)reuse;
+        start.WorkflowIdConflictPolicy = (WorkflowIdConflictPolicy)conflict;
         var operation = Read("StartWorkflowExecution", start);
         Assert.Equal([Permission.WorkflowStart, Permission.WorkflowTerminate], Permissions(operation));
         Assert.Equal(Dimensions.WorkflowType | Dimensions.TaskQueue, operation[1].Unknown);
