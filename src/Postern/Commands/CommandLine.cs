@@ -12,10 +12,11 @@ internal static class CommandLine
         var root = new RootCommand("Postern: one identity-aware gate in front of your workflow engines.")
         {
             CommonOptions.Output,
+            ServeCommand.Create(TimeProvider.System),
             CheckCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
-        root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml"]);
+        root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml", "postern serve --config postern.yaml"]);
         return root;
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Postern.Telemetry;
 
 namespace Postern.Forwarding;
 
@@ -15,15 +16,16 @@ internal sealed partial class UpstreamPool : IAsyncDisposable
 
     private readonly DnsEndPoint[] _names;
     private readonly int _connectionsPerAddress;
-    private readonly Func<SslClientAuthenticationOptions>? _tls;
+    private readonly Func<string, SslClientAuthenticationOptions>? _tls;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _resolving;
     private readonly TaskCompletionSource _firstResolve = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private UpstreamLane[] _lanes = [];
     private uint _turn;
+    private int _failures;
 
-    public UpstreamPool(IReadOnlyList<string> addresses, int connectionsPerAddress, Func<SslClientAuthenticationOptions>? tls, TimeProvider time, ILogger logger)
+    public UpstreamPool(IReadOnlyList<string> addresses, int connectionsPerAddress, Func<string, SslClientAuthenticationOptions>? tls, TimeProvider time, ILogger logger)
     {
         _names = [.. addresses.Select(ParseAddress)];
         _connectionsPerAddress = connectionsPerAddress;
@@ -44,6 +46,32 @@ internal sealed partial class UpstreamPool : IAsyncDisposable
 
     /// <summary>Completes when names have been resolved for the first time, or could not be.</summary>
     public Task FirstResolve => _firstResolve.Task;
+
+    /// <summary>Whether the last calls could not be forwarded at all.</summary>
+    public bool IsUnreachable => Volatile.Read(ref _failures) > 0;
+
+    /// <summary>Notes whether the engine could be reached, for readiness. A call that the engine refused was reached.</summary>
+    public void Note(bool reached)
+    {
+        if (!reached)
+        {
+            Interlocked.Increment(ref _failures);
+        }
+        else if (Volatile.Read(ref _failures) != 0)
+        {
+            Volatile.Write(ref _failures, 0);
+        }
+    }
+
+    /// <summary>Ends the pool without ending its calls: each lane closes when its last call has.</summary>
+    public void Retire()
+    {
+        _stopping.Cancel();
+        foreach (var lane in Interlocked.Exchange(ref _lanes, []))
+        {
+            lane.Retire();
+        }
+    }
 
     /// <summary>The lane with the fewest open calls, entered; null where no address is known.</summary>
     public UpstreamLane? Take()
@@ -147,7 +175,7 @@ internal sealed partial class UpstreamPool : IAsyncDisposable
         {
             for (var i = 0; i < _connectionsPerAddress; i++)
             {
-                keep.Add(new UpstreamLane(address, _tls?.Invoke()));
+                keep.Add(new UpstreamLane(address, _tls?.Invoke(_names[0].Host)));
             }
         }
 
@@ -165,10 +193,10 @@ internal sealed partial class UpstreamPool : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(300, LogLevel.Warning, "Name {Host} did not resolve ({Reason}); its last known addresses stay in use")]
+        [LoggerMessage(EventIds.Forwarding + 1, LogLevel.Warning, "Name {Host} did not resolve ({Reason}); its last known addresses stay in use")]
         public static partial void NameNotResolved(ILogger logger, string host, string reason);
 
-        [LoggerMessage(301, LogLevel.Information, "Engine at {Authority}: {Addresses} addresses, {Lanes} connections")]
+        [LoggerMessage(EventIds.Forwarding + 2, LogLevel.Information, "Engine at {Authority}: {Addresses} addresses, {Lanes} connections")]
         public static partial void AddressesChanged(ILogger logger, string authority, int addresses, int lanes);
     }
 }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Postern.Configuration;
 
 namespace Postern.Hosting;
 
@@ -28,7 +29,7 @@ internal sealed class KestrelListeners : IAsyncDisposable
     }
 
     /// <summary>The addresses in order of the configuration, with the ports that were taken.</summary>
-    public IReadOnlyList<IPEndPoint> Addresses { get; private set; } = [];
+    public IReadOnlyList<IPEndPoint> Bound { get; private set; } = [];
 
     public IEnumerable<ServerCertificates> Certificates => _certificates.OfType<ServerCertificates>();
 
@@ -51,7 +52,7 @@ internal sealed class KestrelListeners : IAsyncDisposable
         where TContext : notnull
     {
         await _server.StartAsync(application, cancellation);
-        Addresses = [.. _server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.Select(Parse)];
+        Bound = [.. _server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.Select(Parse)];
     }
 
     /// <summary>Stops accepting, sends GOAWAY on every connection and waits for open calls until <paramref name="cancellation"/>, which cuts the rest.</summary>
@@ -61,19 +62,6 @@ internal sealed class KestrelListeners : IAsyncDisposable
     {
         _host.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    public static IPEndPoint ParseEndPoint(string address)
-    {
-        var colon = address.LastIndexOf(':');
-        var host = colon < 0 ? address : address[..colon].Trim('[', ']');
-        var port = colon < 0 ? "" : address[(colon + 1)..];
-        if (!int.TryParse(port, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) || number > 65535)
-        {
-            throw new FormatException($"'{address}' is not an IP address and port, such as 0.0.0.0:7233");
-        }
-
-        return host == "localhost" ? new IPEndPoint(IPAddress.Loopback, number) : new IPEndPoint(IPAddress.Parse(host), number);
     }
 
     private static IPEndPoint Parse(string address)
@@ -104,7 +92,12 @@ internal sealed class KestrelListeners : IAsyncDisposable
         {
             var listener = listeners[i];
             var certificate = certificates[i];
-            kestrel.Listen(ParseEndPoint(listener.Address), options =>
+            if (!Addresses.TryParseListen(listener.Address, out var endPoint))
+            {
+                throw new FormatException($"'{listener.Address}' is not an IP address and port");
+            }
+
+            kestrel.Listen(endPoint, options =>
             {
                 if (certificate is null)
                 {

@@ -79,6 +79,9 @@ internal sealed record LimitsOptions
     /// <summary>Streams per client connection. Default 10000: an SDK puts every poll on one connection.</summary>
     [Between("100", "1000000")]
     public int StreamsPerConnection { get; init; } = 10_000;
+
+    /// <summary>Calls that one caller may have open at a time, polls included, over all its connections and tokens. Default 20000; 1 to 1000000.</summary>
+    public int OpenCallsPerCaller { get; init; } = 20_000;
 }
 
 /// <summary>How the process ends.</summary>

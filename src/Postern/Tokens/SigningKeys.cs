@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
+using Postern.Telemetry;
 
 namespace Postern.Tokens;
 
@@ -163,13 +164,13 @@ internal sealed partial class SigningKeys : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(250, LogLevel.Information, "Signing key {KeyId} made; it is published now and signs later")]
+        [LoggerMessage(EventIds.Tokens + 0, LogLevel.Information, "Signing key {KeyId} made; it is published now and signs later")]
         public static partial void Made(ILogger logger, string keyId);
 
-        [LoggerMessage(251, LogLevel.Information, "Signing key {KeyId} deleted: all its tokens have ended")]
+        [LoggerMessage(EventIds.Tokens + 1, LogLevel.Information, "Signing key {KeyId} deleted: all its tokens have ended")]
         public static partial void Deleted(ILogger logger, string keyId);
 
-        [LoggerMessage(252, LogLevel.Error, "Signing keys in {Folder} can't be read: {Reason}. The keys in memory stay in use")]
+        [LoggerMessage(EventIds.Tokens + 2, LogLevel.Error, "Signing keys in {Folder} can't be read: {Reason}. The keys in memory stay in use")]
         public static partial void NotRead(ILogger logger, string folder, string reason);
     }
 }

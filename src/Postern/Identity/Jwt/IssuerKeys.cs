@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
+using Postern.Telemetry;
 
 namespace Postern.Identity.Jwt;
 
@@ -93,6 +94,12 @@ internal sealed partial class IssuerKeys : IAsyncDisposable
     public IssuerKeys Adopt(IssuerOptions options)
     {
         Options = options;
+        if (options.KeySet is not null)
+        {
+            // A reload may have come because this very file changed.
+            _ = FetchAsync(_stopping.Token);
+        }
+
         return this;
     }
 
@@ -208,10 +215,10 @@ internal sealed partial class IssuerKeys : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(200, LogLevel.Information, "Issuer {Issuer}: {Count} keys")]
+        [LoggerMessage(EventIds.Identity + 1, LogLevel.Information, "Issuer {Issuer}: {Count} keys")]
         public static partial void KeysFetched(ILogger logger, string issuer, int count);
 
-        [LoggerMessage(201, LogLevel.Warning, "Issuer {Issuer}: keys can't be fetched: {Reason}. Keys at hand stay in use within their bound")]
+        [LoggerMessage(EventIds.Identity + 2, LogLevel.Warning, "Issuer {Issuer}: keys can't be fetched: {Reason}. Keys at hand stay in use within their bound")]
         public static partial void KeysNotFetched(ILogger logger, string issuer, string reason);
     }
 }

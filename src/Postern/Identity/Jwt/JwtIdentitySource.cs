@@ -6,6 +6,7 @@ using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Postern.Model;
+using Postern.Telemetry;
 
 namespace Postern.Identity.Jwt;
 
@@ -267,7 +268,7 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
 
     private static partial class Log
     {
-        [LoggerMessage(210, LogLevel.Warning, "Can't tell who is calling: issuer {Issuer}: {Reason}")]
+        [LoggerMessage(EventIds.Identity + 10, LogLevel.Warning, "Can't tell who is calling: issuer {Issuer}: {Reason}")]
         public static partial void CannotTell(ILogger logger, string issuer, string reason);
     }
 }

@@ -1,0 +1,41 @@
+using Postern.Engines.Temporal;
+using Postern.Model;
+
+namespace Postern.Hosting;
+
+/// <summary>
+/// What every call of every engine demands, in the policy's terms: written from the engines' own tables, so that tests in a policy, <c>explain</c> and the matrix
+/// speak of the calls that the gate judges.
+/// </summary>
+internal static class EngineCalls
+{
+    public static CallCatalogue Of(TemporalCatalogue temporal) => new(temporal.Methods.Select(Call));
+
+    private static CatalogueCall Call(TemporalMethod method)
+    {
+        var row = method.Row;
+        var carried = Carried(method.Names);
+        var first = new CatalogueDemand(row.Base, carried) { ClusterScope = row.ClusterScope, Unknown = row.Unknown & ~carried, Waived = row.Waived & ~carried };
+        // Signal-with-start and update-with-start always do both; the others only where a field says so.
+        var always = row.Shape is TemporalShape.SignalWithStart or TemporalShape.MultiOperation or TemporalShape.Schedule;
+        return new CatalogueCall(
+            $"temporal/{method.Name}",
+            [first, .. row.Implied.Select(implied => new CatalogueDemand(implied, carried & PermissionDimensions.Of(implied))
+            {
+                Sometimes = !always || implied is Permission.WorkflowTerminate or Permission.WorkerPoll,
+                ClusterScope = implied == Permission.ClusterAdmin,
+                Unknown = PermissionDimensions.Of(implied) & ~carried & (Dimensions.WorkflowType | Dimensions.WorkflowId),
+            })]);
+    }
+
+    private static Dimensions Carried(TemporalNames names)
+    {
+        Dimensions If(TemporalRole role, Dimensions dimension) => names.PathOf(role) is null ? Dimensions.None : dimension;
+        return If(TemporalRole.Namespace, Dimensions.Namespace) | If(TemporalRole.TaskQueue, Dimensions.TaskQueue)
+            | If(TemporalRole.WorkflowType, Dimensions.WorkflowType) | If(TemporalRole.WorkflowId, Dimensions.WorkflowId)
+            | If(TemporalRole.Signal, Dimensions.Signal) | If(TemporalRole.Update, Dimensions.Update) | If(TemporalRole.Query, Dimensions.Query)
+            | If(TemporalRole.NexusEndpoint, Dimensions.NexusEndpoint) | If(TemporalRole.NexusService, Dimensions.NexusService)
+            | If(TemporalRole.NexusOperation, Dimensions.NexusOperation) | If(TemporalRole.ScheduleId, Dimensions.ScheduleId)
+            | If(TemporalRole.ActivityType, Dimensions.ActivityType) | If(TemporalRole.ActivityId, Dimensions.ActivityId);
+    }
+}

@@ -1,0 +1,52 @@
+using Postern.Configuration;
+using Postern.Engines.Temporal;
+using Postern.Policy;
+
+namespace Postern.Hosting;
+
+/// <summary>A configuration with its policy, read and checked whole: what <c>serve</c> and every reload begin with.</summary>
+/// <param name="Options">The options.</param>
+/// <param name="Policy">The policy, compiled, with its own tests passed.</param>
+/// <param name="Files">Everything whose change means a reload.</param>
+/// <param name="Warnings">What is worth a word but stops nothing.</param>
+internal sealed record GateConfiguration(PosternOptions Options, PolicySet Policy, IReadOnlyList<string> Files, IReadOnlyList<Problem> Warnings)
+{
+    /// <summary>Reads and checks everything. Throws <see cref="InvalidConfigurationException"/> with every problem, not the first.</summary>
+    public static GateConfiguration Load(string path)
+    {
+        var read = PosternConfiguration.Load(path);
+        if (read.Options is not { } options)
+        {
+            throw new InvalidConfigurationException(read.Problems);
+        }
+
+        var catalogue = TemporalCatalogue.Load(options.Engines.Temporal.Select(engine => engine.Descriptors).FirstOrDefault(file => file is not null));
+        var policy = PolicyLoader.Load(options.Policy, [.. options.Identity.Issuers.Select(issuer => issuer.Name)], EngineCalls.Of(catalogue));
+        IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems];
+        return policy.Set is { } set
+            ? new GateConfiguration(options, set, [.. read.Files, .. policy.Files, .. Watched(options)], problems)
+            : throw new InvalidConfigurationException(problems);
+    }
+
+    // What a reload reads again beside configuration and policy.
+    private static IEnumerable<string> Watched(PosternOptions options)
+    {
+        foreach (var issuer in options.Identity.Issuers)
+        {
+            if (issuer.KeySet is { } keys)
+            {
+                yield return keys;
+            }
+        }
+
+        foreach (var tls in options.Listen.Select(listener => listener.Tls).OfType<ListenTlsOptions>())
+        {
+            yield return tls.Certificate;
+            yield return tls.Key;
+            foreach (var authority in tls.ClientAuthorities)
+            {
+                yield return authority;
+            }
+        }
+    }
+}

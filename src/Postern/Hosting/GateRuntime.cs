@@ -1,0 +1,129 @@
+using Microsoft.Extensions.Logging;
+using Postern.Audit;
+using Postern.Audit.Sinks;
+using Postern.Configuration;
+using Postern.Engines.Temporal;
+using Postern.Forwarding;
+using Postern.Identity.Jwt;
+using Postern.Pipeline;
+using Postern.Policy;
+using Postern.Telemetry;
+using Postern.Tokens;
+
+namespace Postern.Hosting;
+
+/// <summary>
+/// Everything of one gate that outlives a reload (audit, signing keys, connections, counters), and the making of a <see cref="GateState"/> from a configuration.
+/// </summary>
+internal sealed class GateRuntime : IAsyncDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
+
+    public GateRuntime(PosternOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        _time = time;
+        _loggers = loggers;
+        Directory.CreateDirectory(options.Data);
+        Audit = new AuditLog(new FileAuditSink(options.Audit, time, loggers.CreateLogger<FileAuditSink>()), time, loggers.CreateLogger<AuditLog>(), Metrics.Meter);
+        Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
+        Wheel = new DeadlineWheel(time);
+        Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
+        Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
+        Metrics.Meter.CreateObservableGauge("postern.tokens.minted", () => _minters.Values.Sum(minter => minter.Count), "{token}", "Minted tokens kept");
+        Reloads = Metrics.Meter.CreateCounter<long>("postern.reloads", "{reload}", "Reloads by result");
+    }
+
+    public Metrics Metrics { get; } = new();
+
+    public AuditLog Audit { get; }
+
+    public SigningKeys Keys { get; }
+
+    public DeadlineWheel Wheel { get; }
+
+    public RecentPollers Pollers { get; } = new();
+
+    public System.Diagnostics.Metrics.Counter<long> Reloads { get; }
+
+    /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
+    public GateState Build(PosternOptions options, PolicySet policy, JwtIdentitySource identity) => new(
+        options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)]);
+
+    /// <summary>The catalogue of an engine's API, read once per descriptor file.</summary>
+    public TemporalCatalogue CatalogueOf(TemporalEngineOptions engine)
+    {
+        var key = engine.Descriptors ?? "";
+        return _catalogues.TryGetValue(key, out var catalogue) ? catalogue : _catalogues[key] = TemporalCatalogue.Load(engine.Descriptors);
+    }
+
+    /// <summary>Completes when each engine's addresses were looked up once.</summary>
+    public Task FirstResolve => Task.WhenAll(_pools.Values.Select(entry => entry.Pool.FirstResolve));
+
+    public IEnumerable<string> Missing()
+    {
+        foreach (var (name, entry) in _pools)
+        {
+            if (entry.Pool.Lanes.Count == 0)
+            {
+                yield return $"engine {name}: no address known";
+            }
+            else if (entry.Pool.IsUnreachable)
+            {
+                yield return $"engine {name}: can't be reached";
+            }
+        }
+
+        if (Audit.IsFaulted)
+        {
+            yield return "audit: records can't be kept";
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var entry in _pools.Values)
+        {
+            await entry.Pool.DisposeAsync();
+        }
+
+        await Audit.DisposeAsync();
+        Wheel.Dispose();
+        Keys.Dispose();
+        Metrics.Dispose();
+    }
+
+    private TemporalEngine BuildEngine(TemporalEngineOptions options)
+    {
+        UpstreamTokenMinter? minter = null;
+        if (options.Credential.Mint is { } mint)
+        {
+            var key = $"{mint.Audience}\n{mint.Lifetime}";
+            minter = _minters.TryGetValue(key, out var known) ? known : _minters[key] = new UpstreamTokenMinter(Keys, mint.Audience, mint.Lifetime, _time);
+        }
+
+        return new TemporalEngine(options, CatalogueOf(options), PoolFor(options), minter, Metrics);
+    }
+
+    private UpstreamPool PoolFor(TemporalEngineOptions options)
+    {
+        if (_pools.TryGetValue(options.Name, out var known))
+        {
+            if (known.Options.Addresses.SequenceEqual(options.Addresses, StringComparer.Ordinal) && Equals(known.Options.Tls, options.Tls)
+                && known.Options.ConnectionsPerAddress == options.ConnectionsPerAddress)
+            {
+                return known.Pool;
+            }
+
+            // Open calls end on their old connections by themselves.
+            known.Pool.Retire();
+        }
+
+        var pool = new UpstreamPool(options.Addresses, options.ConnectionsPerAddress, options.Tls is { } tls ? host => UpstreamTls.Create(tls, host) : null, _time, _loggers.CreateLogger<UpstreamPool>());
+        _pools[options.Name] = (options, pool);
+        return pool;
+    }
+}

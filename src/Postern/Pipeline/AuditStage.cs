@@ -1,0 +1,144 @@
+using Microsoft.Extensions.Logging;
+using Postern.Audit;
+using Postern.Model;
+using Postern.Telemetry;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// Exactly one record per call. A write's intent is on disk before the call is forwarded and its outcome before the answer leaves; everything else is batched.
+/// While records can't be kept, nothing is let through.
+/// </summary>
+internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILogger<AuditStage> logger)
+{
+    private const int Cancelled = 1;
+
+    private static readonly Refusal NotRecorded = new(RefusalReason.CannotTell, "The call can't be recorded at the moment, and what can't be recorded is not let through.", "audit");
+
+    public async ValueTask<Refusal?> IntentAsync(Call call)
+    {
+        call.AuditClass = Class(call);
+        if (call.AuditClass != AuditClass.Write)
+        {
+            return audit.CanRecord ? null : NotRecorded;
+        }
+
+        if (!await audit.IntentAsync(Record(call)))
+        {
+            return NotRecorded;
+        }
+
+        call.IntentKept = true;
+        return null;
+    }
+
+    public async ValueTask OutcomeAsync(Call call)
+    {
+        var record = Record(call);
+        record.Duration = time.GetElapsedTime(call.Started);
+        if (call.Refusal is { } refusal)
+        {
+            record.Refusal = refusal.Reason;
+            record.Detail = refusal.Detail;
+            record.GrpcStatus = Engines.Temporal.TemporalRefusal.Code(refusal.Reason);
+            if (logger.IsEnabled(LogLevel.Information))
+            {
+                Log.Refused(logger, record.Operation, refusal.Reason, record.Caller ?? "-", refusal.Detail ?? "", call.Id);
+            }
+        }
+
+        else if (call.IsGone)
+        {
+            record.GrpcStatus = Cancelled;
+            record.Detail = "the client went away";
+        }
+
+        call.Meter?.End(record.Decision, record.Refusal, record.Duration);
+        if (call.IntentKept)
+        {
+            if (!await audit.OutcomeAsync(record))
+            {
+                // The engine has acted: its answer goes back. From here on the log refuses every intent until its disk is back.
+                Log.OutcomeNotRecorded(logger, record.Operation, call.Id);
+            }
+
+            return;
+        }
+
+        if (!audit.Append(record))
+        {
+            Log.NotKept(logger, record.Operation, call.Id);
+        }
+    }
+
+    private static AuditClass Class(Call call)
+    {
+        var classes = call.State.AuditClasses;
+        var operation = call.Operation;
+        var strictest = classes.Of(operation[0].Permission);
+        for (var i = 1; i < operation.Count; i++)
+        {
+            strictest = AuditClasses.Strictest(strictest, classes.Of(operation[i].Permission));
+        }
+
+        return strictest;
+    }
+
+    private static AuditRecord Record(Call call)
+    {
+        var record = new AuditRecord
+        {
+            Time = call.Time,
+            CallId = call.Id,
+            Class = call.AuditClass,
+            SourceAddress = call.Source?.ToString(),
+            Engine = call.IsRouted ? call.Engine.Name : "",
+            Operation = call.IsRouted ? call.Method.Name : Shown(call.Request.Path),
+            Decision = call.Decision.Kind,
+            Rule = call.IsDecided ? call.Decision.Rule : null,
+            PolicyVersion = call.State.Policy.Version,
+            RunId = call.RunId,
+            GrpcStatus = call.Answer.Status,
+            RequestBytes = call.RequestBytes,
+            ResponseBytes = call.Answer.Bytes,
+        };
+        if (call.IsAuthenticated)
+        {
+            var caller = call.Token.Caller;
+            record.Caller = caller.Name;
+            record.CallerKind = caller.Kind;
+            record.TokenId = caller.TokenId;
+            record.SessionId = caller.SessionId;
+            record.Actors = caller.Actors.IsEmpty ? null : string.Join(" < ", caller.Actors);
+        }
+
+        if (call.IsRead)
+        {
+            var operation = call.Operation;
+            record.Permission = operation[0].Permission.Name();
+            record.Namespace = operation.Namespace;
+            record.TaskQueue = operation.TaskQueue;
+            record.WorkflowId = operation.WorkflowId;
+            record.WorkflowType = operation.WorkflowType;
+            record.RunId ??= operation.RunId;
+            record.Target = operation.Target;
+            record.MoreNamespaces = operation.MoreNamespaces;
+        }
+
+        return record;
+    }
+
+    private static string Shown(string path) => path.Length <= 200 ? path : path[..200];
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.Pipeline + 3, LogLevel.Information, "Refused {Operation}: {Reason} ({Caller}; {Detail}) [call {CallId}]")]
+        public static partial void Refused(ILogger logger, string operation, RefusalReason reason, string caller, string detail, string callId);
+
+        [LoggerMessage(EventIds.Pipeline + 4, LogLevel.Error, "The outcome of {Operation} could not be recorded before its answer [call {CallId}]")]
+        public static partial void OutcomeNotRecorded(ILogger logger, string operation, string callId);
+
+        [LoggerMessage(EventIds.Pipeline + 5, LogLevel.Error, "The record of {Operation} could not be kept [call {CallId}]")]
+        public static partial void NotKept(ILogger logger, string operation, string callId);
+    }
+}

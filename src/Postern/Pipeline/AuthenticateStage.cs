@@ -1,0 +1,47 @@
+using Postern.Model;
+
+namespace Postern.Pipeline;
+
+/// <summary>Credentials → caller. Until here no byte of the body was read and nothing was asked upstream. The credential ends here: no later stage sees it.</summary>
+internal sealed class AuthenticateStage(LimitStage limits)
+{
+    public ValueTask<Refusal?> RunAsync(Call call)
+    {
+        var headers = call.RequestHeaders;
+        var answer = call.State.Identity.AuthenticateAsync(headers.Authorization, call.Source, call.Lifetime.RequestAborted);
+        // Taken off the request at once: what isn't there can't be forwarded, and the text needn't live as long as an open poll.
+        headers.Authorization = default;
+        if (!answer.IsCompletedSuccessfully)
+        {
+            return AwaitAsync(call, answer);
+        }
+
+        var (token, refusal) = answer.Result;
+        return new(Keep(call, token, refusal));
+    }
+
+    private async ValueTask<Refusal?> AwaitAsync(Call call, ValueTask<Identity.AuthenticationResult> pending)
+    {
+        var answer = await pending;
+        return Keep(call, answer.Token, answer.Refusal);
+    }
+
+    private Refusal? Keep(Call call, Identity.VerifiedToken? token, Refusal? refusal)
+    {
+        if (token is null)
+        {
+            return refusal ?? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated.");
+        }
+
+        call.Token = token;
+        var state = token.Attached<CallerState>();
+        if (state is null || !ReferenceEquals(state.MadeFrom, call.State.Policy))
+        {
+            state = new CallerState(call.State.Policy.For(token.Caller), call.State.Policy, limits.For(token.Caller.Name));
+            token.Attach(state);
+        }
+
+        call.CallerState = state;
+        return null;
+    }
+}

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Logging;
+using Postern.Model;
+using Postern.Policy;
+using Postern.Telemetry;
+
+namespace Postern.Pipeline;
+
+/// <summary>Caller and operation → decision. Every demand of the operation must be allowed; the first that isn't decides.</summary>
+internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<AuthorizeStage> logger)
+{
+    public Refusal? Run(Call call)
+    {
+        var operation = call.Operation;
+        var policy = call.CallerState.Policy;
+        var circumstances = new Circumstances(call.Source, call.Time);
+        for (var i = 0; i < operation.Count; i++)
+        {
+            ref readonly var demand = ref operation[i];
+            var decision = policy.Decide(demand, circumstances);
+            if (i == 0 || !decision.IsAllowed)
+            {
+                call.Decision = decision;
+                call.IsDecided = true;
+            }
+
+            if (!decision.IsAllowed)
+            {
+                return Refuse(call, demand, decision);
+            }
+        }
+
+        if (call.Method.Row.IsTaskPoll)
+        {
+            pollers.Note(call.Token.Caller, operation, call.Time);
+        }
+
+        return null;
+    }
+
+    private Refusal Refuse(Call call, in Demand demand, in Decision decision)
+    {
+        var caller = call.Token.Caller;
+        if (call.Method.Row.IsTaskPoll && decision.Kind == DecisionKind.Deny)
+        {
+            // Core workers are silent for a minute and then die: the operator must be able to see it from the first denied poll on.
+            Log.PollDenied(logger, caller.Name, demand.Permission.Name(), demand.Namespace ?? "", demand.TaskQueue ?? "", decision.Rule, call.Id);
+        }
+
+        return PolicyRefusal.For(caller, demand, decision);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.Pipeline + 2, LogLevel.Warning, "Poll denied: {Caller} may not {Permission} in {Namespace} on {TaskQueue} (rule {Rule}). Workers end after 60 s of this [call {CallId}]")]
+        public static partial void PollDenied(ILogger logger, string caller, string permission, string @namespace, string taskQueue, string rule, string callId);
+    }
+}

@@ -1,0 +1,30 @@
+namespace Postern.Pipeline;
+
+/// <summary>The stages, made once, and the state that calls take at their start.</summary>
+internal sealed class GateStages(RouteStage route, AuthenticateStage authenticate, ReadStage read, AuthorizeStage authorize, ForwardStage forward)
+{
+    private GateState? _state;
+
+    public RouteStage Route => route;
+
+    public AuthenticateStage Authenticate => authenticate;
+
+    public ReadStage Read => read;
+
+    public AuthorizeStage Authorize => authorize;
+
+    public required LimitStage Limit { get; init; }
+
+    public AttachStage Attach { get; } = new();
+
+    public required AuditStage Audit { get; init; }
+
+    public ForwardStage Forward => forward;
+
+    public required HealthService Health { get; init; }
+
+    /// <summary>What a call that begins now sees.</summary>
+    public GateState State => Volatile.Read(ref _state) ?? throw new InvalidOperationException("The gate was asked before it had a state.");
+
+    public void Swap(GateState state) => Volatile.Write(ref _state, state);
+}

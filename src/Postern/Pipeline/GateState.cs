@@ -1,0 +1,89 @@
+using Postern.Audit;
+using Postern.Configuration;
+using Postern.Engines.Temporal;
+using Postern.Forwarding;
+using Postern.Identity;
+using Postern.Policy;
+using Postern.Telemetry;
+using Postern.Tokens;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// Everything that a reload replaces, as one reference: a call takes it at its start and sees nothing else until its end.
+/// </summary>
+internal sealed record GateState(
+    PosternOptions Options,
+    PolicySet Policy,
+    IIdentitySource Identity,
+    AuditClasses AuditClasses,
+    IReadOnlyList<TemporalEngine> Engines)
+{
+    /// <summary>
+    /// The engine that serves a host name: the one that lists it, otherwise the one that lists none. Null where no engine is meant.
+    /// </summary>
+    public TemporalEngine? EngineFor(string? host)
+    {
+        TemporalEngine? unnamed = null;
+        foreach (var engine in Engines)
+        {
+            if (engine.Hosts.Count == 0)
+            {
+                unnamed = engine;
+            }
+            else if (host is not null && engine.Serves(host))
+            {
+                return engine;
+            }
+        }
+
+        return unnamed;
+    }
+}
+
+/// <summary>One Temporal cluster behind the gate, running: what its calls are read with, where they go, and what they present there.</summary>
+internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, Metrics metrics)
+{
+    private readonly MethodMeter[] _meters = [.. catalogue.Methods.Select(method => metrics.Method(options.Name, method.Name, method.Row.IsTaskPoll))];
+    private readonly Uri?[] _uris = new Uri?[catalogue.Methods.Count];
+    private readonly string? _bearer = options.Credential.Bearer is { } bearer ? "Bearer " + bearer.Reveal() : null;
+
+    public string Name => options.Name;
+
+    public TemporalEngineOptions Options => options;
+
+    public IReadOnlyList<string> Hosts => options.Hosts;
+
+    public TemporalCatalogue Catalogue => catalogue;
+
+    public UpstreamPool Pool => pool;
+
+    public UpstreamTokenMinter? Minter => minter;
+
+    /// <summary>The static credential, where the engine takes one.</summary>
+    public string? Bearer => _bearer;
+
+    public bool Serves(string host)
+    {
+        var name = host.AsSpan();
+        var colon = name.LastIndexOf(':');
+        if (colon > 0 && !name.EndsWith("]"))
+        {
+            name = name[..colon];
+        }
+
+        foreach (var known in options.Hosts)
+        {
+            if (name.Equals(known, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public MethodMeter MeterOf(TemporalMethod method) => _meters[method.Index];
+
+    public Uri UriOf(TemporalMethod method) => _uris[method.Index] ??= new Uri($"{pool.Scheme}://{pool.Authority}{method.Path}");
+}

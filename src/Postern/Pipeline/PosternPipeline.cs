@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Abstractions;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Postern.Model;
+using Postern.Telemetry;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// The request path. Every call runs the stages in this order; the list is fixed, operators configure policy and never order.
+/// A stage either sets its fact and returns null, or returns the refusal that ends the call.
+/// </summary>
+internal sealed partial class PosternPipeline(GateStages stages, TimeProvider time, ILogger<PosternPipeline> logger) : IHttpApplication<Call>
+{
+    public Call CreateContext(IFeatureCollection contextFeatures)
+    {
+        var call = contextFeatures is IHostContextContainer<Call> container ? container.HostContext ??= new Call() : new Call();
+        call.Begin(contextFeatures, stages.State, time.GetUtcNow(), time.GetTimestamp());
+        return call;
+    }
+
+    public void DisposeContext(Call context, Exception? exception) => context.End();
+
+    public async Task ProcessRequestAsync(Call context)
+    {
+        if (HealthService.IsHealth(context.Request.Path))
+        {
+            if (await stages.Health.AnswerAsync(context) is { } unhealthy)
+            {
+                await GrpcResponder.RefuseAsync(context, unhealthy);
+            }
+
+            return;
+        }
+
+        try
+        {
+            context.Refusal =
+                stages.Route.Run(context)
+                ?? await stages.Authenticate.RunAsync(context)
+                ?? await stages.Read.RunAsync(context)
+                ?? stages.Authorize.Run(context)
+                ?? stages.Limit.Run(context)
+                ?? stages.Attach.Run(context)
+                ?? await stages.Audit.IntentAsync(context)
+                ?? await stages.Forward.RunAsync(context);
+        }
+        catch (OperationCanceledException) when (context.Lifetime.RequestAborted.IsCancellationRequested)
+        {
+            context.IsGone = true;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.Bug(logger, context.Id, context.Request.Path, e);
+            context.Refusal = new Refusal(RefusalReason.Bug, "Something went wrong in the gate.", e.GetType().Name);
+        }
+
+        LimitStage.Leave(context);
+        await stages.Audit.OutcomeAsync(context);
+        if (context.IsGone)
+        {
+            // Nobody is there to read an answer; what the stream still needs is its end.
+            context.Lifetime.Abort();
+        }
+        else if (context.Refusal is { } refusal)
+        {
+            await GrpcResponder.RefuseAsync(context, refusal);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.Pipeline + 1, LogLevel.Error, "Call {CallId} to {Path} failed in the gate itself")]
+        public static partial void Bug(ILogger logger, string callId, string path, Exception exception);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Pipelines;
+using Postern.Engines.Temporal;
+using Postern.Engines.Temporal.Framing;
+using Postern.Forwarding;
+using Postern.Model;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// Body → operation. The whole message is in hand before anything is judged, and what is judged is what goes out: the same bytes, copied once into the buffer that
+/// is sent, with the caller's name stamped behind them.
+/// </summary>
+internal sealed class ReadStage(DeadlineWheel wheel)
+{
+    private const int FrameHead = 5;
+
+    // A client that opens a call and never ends its request must not hold it open for ever; those that say how long they wait are believed.
+    private static readonly TimeSpan LongestBody = TimeSpan.FromSeconds(60);
+
+    public async ValueTask<Refusal?> RunAsync(Call call)
+    {
+        var limits = call.State.Options.Limits;
+        var limit = limits.RequestBytes.Bytes + FrameHead;
+        var body = call.Body;
+        var read = await ReadToEndAsync(call, body, limit);
+        if (read is not { } result)
+        {
+            return call.EndedBy is { } ended
+                ? new Refusal(ended, ended == RefusalReason.Draining ? "The gate is shutting down." : "The request did not arrive in time.")
+                : new Refusal(RefusalReason.TooLarge, string.Create(CultureInfo.InvariantCulture, $"grpc: received message larger than max ({call.RequestBytes} vs. {limits.RequestBytes.Bytes})"));
+        }
+
+        try
+        {
+            return Read(call, result.Buffer, limits.RequestBytes.Bytes, limits.InflateBytes.Bytes);
+        }
+        finally
+        {
+            body.AdvanceTo(result.Buffer.End);
+            // Gives the pipe's buffers back before the wait for the engine: an idle poll keeps its own few hundred bytes only.
+            await body.CompleteAsync();
+        }
+    }
+
+    private async ValueTask<ReadResult?> ReadToEndAsync(Call call, PipeReader body, long limit)
+    {
+        if (body.TryRead(out var result) && result.IsCompleted && result.Buffer.Length <= limit)
+        {
+            call.RequestBytes = result.Buffer.Length;
+            return result;
+        }
+
+        body.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+        wheel.Start(call, LongestBody);
+        var registration = call.Lifetime.RequestAborted.UnsafeRegister(static call => ((Call)call!).ClientGone(), call);
+        try
+        {
+            while (true)
+            {
+                result = await body.ReadAsync(call.Cancellation);
+                call.RequestBytes = result.Buffer.Length;
+                if (result.Buffer.Length > limit)
+                {
+                    // Framing says how large it would have been; the text is what SDKs know not to retry.
+                    call.RequestBytes = DeclaredLength(result.Buffer);
+                    body.AdvanceTo(result.Buffer.End);
+                    return null;
+                }
+
+                if (result.IsCompleted)
+                {
+                    return result;
+                }
+
+                body.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            }
+        }
+        catch (OperationCanceledException) when (call.EndedBy is not null)
+        {
+            return null;
+        }
+        finally
+        {
+            await registration.DisposeAsync();
+            wheel.Stop(call);
+        }
+    }
+
+    private static long DeclaredLength(in ReadOnlySequence<byte> body)
+    {
+        Span<byte> head = stackalloc byte[FrameHead];
+        if (body.Length < FrameHead)
+        {
+            return body.Length;
+        }
+
+        body.Slice(0, FrameHead).CopyTo(head);
+        return BinaryPrimitives.ReadUInt32BigEndian(head[1..]);
+    }
+
+    private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, long requestLimit, long inflateLimit)
+    {
+        var headers = call.RequestHeaders;
+        if (headers.GrpcEncoding.Count > 1)
+        {
+            return new Refusal(RefusalReason.Unreadable, "The message can't be read: several encodings are named.");
+        }
+
+        using var message = GrpcMessage.Parse(body, headers.GrpcEncoding, requestLimit, inflateLimit, out var refusal);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        if (message.Message.IsSingleSegment)
+        {
+            return Read(call, body, message.Message.FirstSpan, requestLimit);
+        }
+
+        var length = (int)message.Message.Length;
+        var whole = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            message.Message.CopyTo(whole);
+            return Read(call, body, whole.AsSpan(0, length), requestLimit);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(whole);
+        }
+    }
+
+    private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message, long limit)
+    {
+        if (TemporalReader.Read(call.Method, message, out var refusal) is not { } operation)
+        {
+            return refusal ?? new Refusal(RefusalReason.Unreadable, "The message can't be read.");
+        }
+
+        call.Operation = operation;
+        return Frame(call, body, message, limit);
+    }
+
+    /// <summary>Copies the message into the buffer that is sent: as it came, or inflated with the stamp behind it.</summary>
+    private static Refusal? Frame(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message, long limit)
+    {
+        var stamp = call.Engine.Options.Identity.Stamp ? call.Method.Stamp : null;
+        if (stamp is not null)
+        {
+            var stamped = new ArrayBufferWriter<byte>(message.Length + 160);
+            stamped.GetSpan(FrameHead)[..FrameHead].Clear();
+            stamped.Advance(FrameHead);
+            if (stamp.TryStamp(message, call.Token.Caller.DisplayName, stamped))
+            {
+                var length = stamped.WrittenCount - FrameHead;
+                if (length > limit)
+                {
+                    return new Refusal(RefusalReason.TooLarge, string.Create(CultureInfo.InvariantCulture, $"grpc: received message larger than max ({length} vs. {limit})"), "with the caller's name on it");
+                }
+
+                call.Message = new OutgoingMessage(stamped.WrittenCount);
+                stamped.WrittenSpan.CopyTo(call.Message.Span);
+                BinaryPrimitives.WriteUInt32BigEndian(call.Message.Span[1..], (uint)length);
+                return null;
+            }
+        }
+
+        call.Message = new OutgoingMessage((int)body.Length);
+        body.CopyTo(call.Message.Span);
+        return null;
+    }
+}
