@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Postern.Commands.Checks;
 using Postern.Configuration;
+using Postern.Policy;
 
 namespace Postern.Commands;
 
@@ -36,14 +37,41 @@ internal static class CheckCommand
         if (result.Draft is { } options)
         {
             CertificateChecks.Run(options, problems, time);
+            var policy = ReadPolicy(options, problems);
             if (parsed.GetValue(Online))
             {
                 await StorageChecks.RunAsync(options, problems, cancellation);
                 await IssuerChecks.RunAsync(options, problems, time, cancellation);
                 await EngineChecks.RunAsync(options, problems, cancellation);
+                if (policy is not null && !await PollerChecks.RunAsync(options, policy, problems, time, cancellation))
+                {
+                    output.Words($"No gate answers on {options.Admin.Address}; recent pollers were not compared with the policy.");
+                }
             }
         }
 
         return ProblemPrinter.Print(output, problems.Found);
+    }
+
+    private static PolicySet? ReadPolicy(PosternOptions options, Problems problems)
+    {
+        // A path that isn't there was reported when the configuration was read.
+        var paths = options.Policy.Where(p => p.Length > 0).ToList();
+        if (paths.Count == 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            var policy = PolicyLoader.Load(paths, PolicyInput.IssuersOf(options), PolicyInput.CallsOf(options));
+            problems.AddRange(policy.Problems);
+            return policy.Set;
+        }
+        catch (InvalidDataException e)
+        {
+            problems.Error("engines.temporal", e.Message);
+            return null;
+        }
     }
 }

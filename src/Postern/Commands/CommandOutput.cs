@@ -11,6 +11,9 @@ internal sealed class CommandOutput
 {
     // Control characters are escaped all the same; what this leaves alone only matters inside HTML.
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    /// <summary>How records are written and read as JSON.</summary>
+    public static readonly JsonSerializerOptions Plain = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly TextWriter _results;
     private readonly TextWriter _words;
 
@@ -26,6 +29,14 @@ internal sealed class CommandOutput
     public void Result(string line) => _results.WriteLine(line);
 
     public void Words(string line) => _words.WriteLine(line);
+
+    public void WordsIfAny(string line)
+    {
+        if (line.Length > 0)
+        {
+            Words(line);
+        }
+    }
 
     public void Json(Action<Utf8JsonWriter> write)
     {
