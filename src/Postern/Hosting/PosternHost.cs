@@ -51,6 +51,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         _draining = new CancellationTokenSource();
         _runtime = new GateRuntime(loaded.Options, time, loggers);
         _identity = new JwtIdentitySource(loaded.Options.Identity, null, time, loggers.CreateLogger<JwtIdentitySource>());
+        _runtime.Metrics.Meter.CreateObservableGauge("postern.tokens.remembered", () => _identity.Remembered, "{token}", "Verified tokens remembered");
         var limits = new LimitStage();
         _stages = new GateStages(
             new RouteStage(_runtime.Metrics.Method("", "unknown", isPoll: false)),
