@@ -1,4 +1,3 @@
-using System.Text;
 using Postern.Engines.Temporal.Lens;
 using Postern.Model;
 
@@ -6,10 +5,26 @@ namespace Postern.Engines.Temporal;
 
 internal partial class TemporalDemands
 {
+    private const string Mailboxes = "temporal-sys/worker-commands/";
+
+    // temporal-sys/worker-commands/<namespace>/<key>: where the server leaves word for one worker.
+    private static bool IsOwnMailbox(string? queue, string? ns)
+    {
+        if (queue is null || ns is null || !queue.StartsWith(Mailboxes, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var rest = queue.AsSpan(Mailboxes.Length);
+        return rest.Length > ns.Length + 1 && rest.StartsWith(ns) && rest[ns.Length] == '/' && !rest[(ns.Length + 1)..].Contains('/');
+    }
+
+    // Its name says nothing about the work that the worker may take.
+    private static Demand WithoutMailbox(in Demand demand) => demand with { TaskQueue = null, Waived = demand.Waived | Dimensions.TaskQueue };
+
     private sealed class PollDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
     {
         private const int Sticky = 2; // TASK_QUEUE_KIND_STICKY
-        private const string WorkerCommands = "temporal-sys/worker-commands/";
         private readonly int _kind = lens.SlotOf("task_queue.kind");
         private readonly int _normal = lens.SlotOf("task_queue.normal_name");
         private readonly WorkerQueues _queues = new(lens);
@@ -27,19 +42,13 @@ internal partial class TemporalDemands
                     more.Add(first with { TaskQueue = name });
                 }
             }
-            else if (IsOwnCommandQueue(name, first.Namespace))
+            else if (IsOwnMailbox(name, first.Namespace))
             {
-                // A worker's own mailbox: its name says nothing about the work it may take.
-                first = first with { TaskQueue = null, Waived = first.Waived | Dimensions.TaskQueue };
+                first = WithoutMailbox(in first);
             }
 
             _queues.Add(in lens, in first, ref more);
         }
-
-        private static bool IsOwnCommandQueue(string? name, string? ns) =>
-            name is not null && ns is not null && name.StartsWith(WorkerCommands, StringComparison.Ordinal)
-            && name.AsSpan(WorkerCommands.Length).StartsWith(ns) && name.Length > WorkerCommands.Length + ns.Length + 1 && name[WorkerCommands.Length + ns.Length] == '/'
-            && !name.AsSpan(WorkerCommands.Length + ns.Length + 1).Contains('/');
 
         // Every SDK puts a random UUID into the name of its sticky queue: 32 hexadecimal digits, dashes or not.
         private static bool IsGenerated(string? name)
@@ -62,7 +71,15 @@ internal partial class TemporalDemands
     {
         private readonly WorkerQueues _queues = new(lens);
 
-        protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more) => _queues.Add(in lens, in first, ref more);
+        protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
+        {
+            if (IsOwnMailbox(first.TaskQueue, first.Namespace))
+            {
+                first = WithoutMailbox(in first);
+            }
+
+            _queues.Add(in lens, in first, ref more);
+        }
     }
 
     /// <summary>The queues that a worker names in the report on itself: each must be one that it may report on.</summary>
@@ -83,7 +100,7 @@ internal partial class TemporalDemands
 
         private static void AddQueue(string? queue, in Demand first, ref DemandList more)
         {
-            var isNamed = queue is null || (first.Permission == Permission.WorkerHeartbeat && string.Equals(queue, first.TaskQueue, StringComparison.Ordinal));
+            var isNamed = queue is null || IsOwnMailbox(queue, first.Namespace) || (first.Permission == Permission.WorkerHeartbeat && string.Equals(queue, first.TaskQueue, StringComparison.Ordinal));
             for (var i = 0; i < more.Count && !isNamed; i++)
             {
                 isNamed = more[i].Permission == Permission.WorkerHeartbeat && string.Equals(queue, more[i].TaskQueue, StringComparison.Ordinal);
