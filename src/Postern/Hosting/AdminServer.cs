@@ -26,27 +26,22 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>Starts the admin listener: /healthz, /readyz, /metrics, /pollers, POST /reload, and /engine where no keys listener is configured.</summary>
     public static Task<AdminServer> StartAdminAsync(string address, AdminSurface surface, bool withKeys, ILoggerFactory loggers, CancellationToken cancellation) =>
-        StartAsync(address, app =>
+        StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) switch
         {
-            app.MapGet("/healthz", () => Results.Text("ok\n"));
-            app.MapGet("/readyz", context => WriteAsync(context, surface.Ready()));
-            app.MapGet("/metrics", context =>
-            {
-                context.Response.ContentType = Telemetry.PrometheusText.ContentType;
-                surface.WriteMetrics(context.Response.BodyWriter);
-                return Task.CompletedTask;
-            });
-            app.MapGet("/pollers", context => WriteAsync(context, surface.Pollers()));
-            app.MapPost("/reload", async context => await WriteAsync(context, await surface.ReloadAsync(context.RequestAborted)));
-            if (withKeys)
-            {
-                MapKeys(app, surface.EngineKeySet);
-            }
+            ("GET" or "HEAD", "/healthz") => context.Response.WriteAsync("ok\n"),
+            ("GET" or "HEAD", "/readyz") => WriteAsync(context, surface.Ready()),
+            ("GET", "/metrics") => WriteMetricsAsync(context, surface),
+            ("GET", "/pollers") => WriteAsync(context, surface.Pollers()),
+            ("POST", "/reload") => ReloadAsync(context, surface),
+            ("GET" or "HEAD", "/engine") when withKeys => WriteKeysAsync(context, surface.EngineKeySet),
+            _ => NotFound(context),
         }, loggers, cancellation);
 
     /// <summary>Starts the listener for public keys only.</summary>
     public static Task<AdminServer> StartKeysAsync(string address, Func<ReadOnlyMemory<byte>> engineKeySet, ILoggerFactory loggers, CancellationToken cancellation) =>
-        StartAsync(address, app => MapKeys(app, engineKeySet), loggers, cancellation);
+        StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) is ("GET" or "HEAD", "/engine")
+            ? WriteKeysAsync(context, engineKeySet)
+            : NotFound(context), loggers, cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -58,7 +53,7 @@ internal sealed class AdminServer : IAsyncDisposable
     /// The engine's key set. Temporal's server ignores the HTTP status and takes any JSON object for the new key set, so that an error document here would make it
     /// forget every key: what is answered is a set with keys in it, or nothing at all.
     /// </summary>
-    private static void MapKeys(WebApplication app, Func<ReadOnlyMemory<byte>> engineKeySet) => app.MapGet("/engine", async context =>
+    private static async Task WriteKeysAsync(HttpContext context, Func<ReadOnlyMemory<byte>> engineKeySet)
     {
         ReadOnlyMemory<byte> set;
         try
@@ -80,9 +75,25 @@ internal sealed class AdminServer : IAsyncDisposable
         context.Response.Headers.CacheControl = "no-cache";
         context.Response.ContentLength = set.Length;
         await context.Response.BodyWriter.WriteAsync(set);
-    });
+    }
 
-    private static async Task<AdminServer> StartAsync(string address, Action<WebApplication> map, ILoggerFactory loggers, CancellationToken cancellation)
+    private static async Task WriteMetricsAsync(HttpContext context, AdminSurface surface)
+    {
+        context.Response.ContentType = Telemetry.PrometheusText.ContentType;
+        surface.WriteMetrics(context.Response.BodyWriter);
+        await context.Response.BodyWriter.FlushAsync();
+    }
+
+    private static async Task ReloadAsync(HttpContext context, AdminSurface surface) => await WriteAsync(context, await surface.ReloadAsync(context.RequestAborted));
+
+    // Without a body, on purpose: see WriteKeysAsync.
+    private static Task NotFound(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
+
+    private static async Task<AdminServer> StartAsync(string address, RequestDelegate answer, ILoggerFactory loggers, CancellationToken cancellation)
     {
         if (!Addresses.TryParseListen(address, out var endPoint))
         {
@@ -91,17 +102,17 @@ internal sealed class AdminServer : IAsyncDisposable
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(2));
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            kestrel.Limits.MaxConcurrentConnections = 1000;
             kestrel.Listen(endPoint, listen => listen.Protocols = HttpProtocols.Http1);
         });
         var app = builder.Build();
-        map(app);
+        app.Run(answer);
         await app.StartAsync(cancellation);
         var server = app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>();
         var bound = new Uri(server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.First());
