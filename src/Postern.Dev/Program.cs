@@ -2,5 +2,5 @@ namespace Postern.Dev;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static Task<int> Main(string[] arguments) => new DevCommand().Build().Parse(arguments).InvokeAsync();
 }

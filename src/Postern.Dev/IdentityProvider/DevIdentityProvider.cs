@@ -36,12 +36,12 @@ internal sealed class DevIdentityProvider : IAsyncDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="options">Where it listens and keeps its files.</param>
-    /// <param name="logging">How its log lines look and where they go.</param>
+    /// <param name="loggers">Where its log lines go.</param>
     /// <param name="cancellation">Gives up starting.</param>
-    public static async Task<DevIdentityProvider> StartAsync(DevIdentityProviderOptions options, Action<ILoggingBuilder> logging, CancellationToken cancellation)
+    public static async Task<DevIdentityProvider> StartAsync(DevIdentityProviderOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], EnvironmentName = "Production" });
-        logging(builder.Logging.ClearProviders());
+        builder.Services.AddSingleton(loggers);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -49,12 +49,11 @@ internal sealed class DevIdentityProvider : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, options.Port);
         });
         var time = options.Time;
-        builder.Services.AddSingleton(time);
         builder.Services.AddSingleton<DevIssuer>();
         builder.Services.AddSingleton(_ => DevSigningKey.Open(Path.Combine(options.Folder, "identity-key.pem")));
         builder.Services.AddSingleton(services =>
             DevDirectoryFile.Open(Path.Combine(options.Folder, "postern-dev.yaml"), services.GetRequiredService<ILogger<DevDirectoryFile>>()));
-        builder.Services.AddSingleton<DevTokens>();
+        builder.Services.AddSingleton(services => new DevTokens(services.GetRequiredService<DevSigningKey>(), options.TokenLifetime, time));
         builder.Services.AddSingleton(new OneTimeNames<AuthorizationRequest>(time, LoginLife, 1000));
         builder.Services.AddSingleton(new OneTimeNames<GrantedCode>(time, CodeLife, 1000));
         builder.Services.AddSingleton<AuthorizeEndpoint>();
@@ -118,6 +117,9 @@ internal sealed record DevIdentityProviderOptions
 
     /// <summary>Port on 127.0.0.1; 0 takes a free one. Default 0.</summary>
     public int Port { get; init; }
+
+    /// <summary>Life of access and id tokens. Default 1 h.</summary>
+    public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>The clock of tokens, codes and login pages. Default: the system's.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

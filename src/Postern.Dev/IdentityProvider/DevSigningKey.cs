@@ -39,12 +39,10 @@ internal sealed class DevSigningKey : IDisposable
             }
             else
             {
-                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-                if (!OperatingSystem.IsWindows())
+                var options = new FileStreamOptions
                 {
-                    options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-                }
-
+                    Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                };
                 using var writer = new StreamWriter(path, options);
                 writer.Write(key.ExportPkcs8PrivateKeyPem());
             }

@@ -5,14 +5,14 @@ using Microsoft.IdentityModel.Tokens;
 namespace Postern.Dev.IdentityProvider;
 
 /// <summary>Makes the access and id tokens.</summary>
-internal sealed class DevTokens(DevSigningKey key, TimeProvider time)
+internal sealed class DevTokens(DevSigningKey key, TimeSpan lifetime, TimeProvider time)
 {
     /// <summary>Who access tokens are for: the gate's <c>audiences</c>.</summary>
     public const string Audience = "postern";
 
-    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
-
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
+
+    public TimeSpan Lifetime => lifetime;
 
     public string AccessToken(string issuer, DevUser user, string client) => Make(issuer, Audience, "at+jwt", new Dictionary<string, object>(Person(user))
     {
@@ -58,7 +58,7 @@ internal sealed class DevTokens(DevSigningKey key, TimeProvider time)
             Audience = audience,
             TokenType = type,
             IssuedAt = now.UtcDateTime,
-            Expires = (now + Lifetime).UtcDateTime,
+            Expires = (now + lifetime).UtcDateTime,
             Claims = claims,
             SigningCredentials = key.Credentials,
         });

@@ -82,11 +82,11 @@ internal sealed partial class TokenEndpoint(DevIssuer issuer, DevDirectoryFile d
         return new Answered(StatusCodes.Status200OK, Bearer(tokens.AccessToken(issuer.Url, account)));
     }
 
-    private static JsonObject Bearer(string token) => new()
+    private JsonObject Bearer(string token) => new()
     {
         ["access_token"] = token,
         ["token_type"] = "Bearer",
-        ["expires_in"] = (int)DevTokens.Lifetime.TotalSeconds,
+        ["expires_in"] = (int)tokens.Lifetime.TotalSeconds,
     };
 
     /// <summary>False where the client is named in two ways, or by a header that can't be read.</summary>

@@ -12,7 +12,7 @@ namespace Postern.Hosting;
 internal sealed record GateConfiguration(PosternOptions Options, PolicySet Policy, IReadOnlyList<string> Files, IReadOnlyList<Problem> Warnings)
 {
     /// <summary>Reads and checks everything. Throws <see cref="InvalidConfigurationException"/> with every problem, not the first.</summary>
-    public static GateConfiguration Load(string path, Func<string?, TemporalCatalogue> catalogues)
+    public static GateConfiguration Load(string path)
     {
         var read = PosternConfiguration.Load(path);
         if (read.Options is not { } options)
@@ -20,8 +20,7 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
             throw new InvalidConfigurationException(read.Problems);
         }
 
-        // The newest API that any engine speaks: a policy may name its calls.
-        var catalogue = catalogues(options.Engines.Temporal.Select(engine => engine.Descriptors).FirstOrDefault(file => file is not null));
+        var catalogue = TemporalCatalogue.Load(options.Engines.Temporal.Select(engine => engine.Descriptors).FirstOrDefault(file => file is not null));
         var policy = PolicyLoader.Load(options.Policy, [.. options.Identity.Issuers.Select(issuer => issuer.Name)], EngineCalls.Of(catalogue));
         IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems];
         return policy.Set is { } set

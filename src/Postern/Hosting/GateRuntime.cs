@@ -21,11 +21,10 @@ internal sealed class GateRuntime : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
-    private readonly TemporalCatalogues _catalogues;
+    private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
 
-    public GateRuntime(PosternOptions options, TemporalCatalogues catalogues, TimeProvider time, ILoggerFactory loggers)
+    public GateRuntime(PosternOptions options, TimeProvider time, ILoggerFactory loggers)
     {
-        _catalogues = catalogues;
         _time = time;
         _loggers = loggers;
         Directory.CreateDirectory(options.Data);
@@ -53,6 +52,13 @@ internal sealed class GateRuntime : IAsyncDisposable
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
     public GateState Build(PosternOptions options, PolicySet policy, JwtIdentitySource identity) => new(
         options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)]);
+
+    /// <summary>The catalogue of an engine's API, read once per descriptor file.</summary>
+    public TemporalCatalogue CatalogueOf(TemporalEngineOptions engine)
+    {
+        var key = engine.Descriptors ?? "";
+        return _catalogues.TryGetValue(key, out var catalogue) ? catalogue : _catalogues[key] = TemporalCatalogue.Load(engine.Descriptors);
+    }
 
     /// <summary>Completes when each engine's addresses were looked up once.</summary>
     public Task FirstResolve => Task.WhenAll(_pools.Values.Select(entry => entry.Pool.FirstResolve));
@@ -99,7 +105,7 @@ internal sealed class GateRuntime : IAsyncDisposable
             minter = _minters.TryGetValue(key, out var known) ? known : _minters[key] = new UpstreamTokenMinter(Keys, mint.Audience, mint.Lifetime, _time);
         }
 
-        return new TemporalEngine(options, _catalogues.Get(options.Descriptors), PoolFor(options), minter, Metrics);
+        return new TemporalEngine(options, CatalogueOf(options), PoolFor(options), minter, Metrics);
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

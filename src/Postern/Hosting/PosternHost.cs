@@ -26,7 +26,6 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ILoggerFactory _loggers;
-    private readonly TemporalCatalogues _catalogues;
     private readonly GateRuntime _runtime;
     private readonly GateStages _stages;
     private readonly KestrelListeners _listeners;
@@ -41,19 +40,17 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private string? _lastReloadProblem;
     private int _ended;
 
-    private PosternHost(string configuration, GateConfiguration loaded, TemporalCatalogues catalogues, TimeProvider time, ILoggerFactory loggers)
+    private PosternHost(string configuration, GateConfiguration loaded, TimeProvider time, ILoggerFactory loggers)
     {
         _configuration = configuration;
-        _catalogues = catalogues;
         _time = time;
         _loggers = loggers;
         _logger = loggers.CreateLogger<PosternHost>();
         _startedWith = loaded.Options;
         _files = loaded.Files;
         _draining = new CancellationTokenSource();
-        _runtime = new GateRuntime(loaded.Options, catalogues, time, loggers);
+        _runtime = new GateRuntime(loaded.Options, time, loggers);
         _identity = new JwtIdentitySource(loaded.Options.Identity, null, time, loggers.CreateLogger<JwtIdentitySource>());
-        _runtime.Metrics.Meter.CreateObservableGauge("postern.tokens.remembered", () => _identity.Remembered, "{token}", "Verified tokens remembered");
         var limits = new LimitStage();
         _stages = new GateStages(
             new RouteStage(_runtime.Metrics.Method("", "unknown", isPoll: false)),
@@ -81,9 +78,8 @@ internal sealed partial class PosternHost : IAsyncDisposable
     /// <summary>Reads the configuration, checks it whole, and starts. Throws <see cref="InvalidConfigurationException"/> with every problem.</summary>
     public static async Task<PosternHost> StartAsync(string configuration, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellation)
     {
-        var catalogues = new TemporalCatalogues();
-        var loaded = GateConfiguration.Load(configuration, catalogues.Get);
-        var host = new PosternHost(configuration, loaded, catalogues, time, loggers);
+        var loaded = GateConfiguration.Load(configuration);
+        var host = new PosternHost(configuration, loaded, time, loggers);
         try
         {
             await host.StartAsync(loaded, cancellation);
@@ -102,7 +98,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         await _reloading.WaitAsync(cancellation);
         try
         {
-            var loaded = GateConfiguration.Load(_configuration, _catalogues.Get);
+            var loaded = GateConfiguration.Load(_configuration);
             var warnings = loaded.Warnings.Select(problem => problem.ToString()).Concat(RestartNeeded(loaded.Options)).Concat(WouldBeDenied(loaded.Policy)).ToList();
             foreach (var certificates in _listeners.Certificates)
             {

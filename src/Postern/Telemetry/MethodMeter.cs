@@ -30,18 +30,6 @@ internal sealed class MethodMeter(string engine, string method, bool isPoll, His
     /// <summary>Calls that the policy refused.</summary>
     public long Denied => Ended(DecisionKind.Deny, RefusalReason.NotAllowed);
 
-    /// <summary>Calls refused for one reason, whatever the policy had said.</summary>
-    public long Refused(RefusalReason reason)
-    {
-        long sum = 0;
-        for (var decision = 0; decision < Decisions; decision++)
-        {
-            sum += Ended((DecisionKind)decision, reason);
-        }
-
-        return sum;
-    }
-
     public void Begin() => Interlocked.Increment(ref _open);
 
     /// <summary>Counts a call's end. <paramref name="refusal"/> is null for a call that the engine answered, whatever it said.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Postern.Model;
 
 namespace Postern.Telemetry;
 
@@ -23,7 +22,6 @@ internal sealed class Metrics : IDisposable
         _listener = new MetricsListener(Meter);
         _duration = Meter.CreateHistogram<double>(CallSeries.DurationName, "s", "Duration of calls, from their head to the end of their answer");
         Meter.CreateObservableCounter("postern.calls", ObserveCalls, null, "Calls that ended");
-        Meter.CreateObservableCounter("postern.calls.unauthenticated", () => Sum(m => m.Refused(RefusalReason.Unauthenticated)), null, "Calls whose credential was missing or not accepted");
         Meter.CreateObservableUpDownCounter("postern.calls.open", () => Sum(m => m.IsPoll ? 0 : m.Open), null, "Calls under way, polls apart");
         Meter.CreateObservableUpDownCounter("postern.polls.open", () => Sum(m => m.IsPoll ? m.Open : 0), null, "Long polls under way");
         Meter.CreateObservableCounter("postern.polls.denied", () => Sum(m => m.IsPoll ? m.Denied : 0), null, "Long polls that the policy refused; their workers are silent and end after a minute");

@@ -38,19 +38,6 @@ public sealed class MetricsTests : IDisposable
     }
 
     [Fact]
-    public void WriteText_CallsWithoutACredential_AreCountedOverAllMethods()
-    {
-        foreach (var name in new[] { "A", "B" })
-        {
-            var method = _metrics.Method("main", name, isPoll: false);
-            method.Begin();
-            method.End(DecisionKind.Deny, RefusalReason.Unauthenticated, TimeSpan.Zero);
-        }
-
-        Assert.Contains("postern_calls_unauthenticated_total 2\n", Text(), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void WriteText_PollsDenied_AreCountedApart()
     {
         var poll = _metrics.Method("main", "PollWorkflowTaskQueue", isPoll: true);

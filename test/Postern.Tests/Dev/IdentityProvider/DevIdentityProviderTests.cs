@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -293,7 +294,7 @@ public sealed class DevIdentityProviderTests : IAsyncLifetime
     }
 
     private Task<DevIdentityProvider> StartAsync() =>
-        DevIdentityProvider.StartAsync(new DevIdentityProviderOptions { Folder = _folder, Time = _time }, _ => { }, TestContext.Current.CancellationToken);
+        DevIdentityProvider.StartAsync(new DevIdentityProviderOptions { Folder = _folder, Time = _time }, NullLoggerFactory.Instance, TestContext.Current.CancellationToken);
 
     private async Task AssertRefusedAsync(Dictionary<string, string> fields, string error)
     {

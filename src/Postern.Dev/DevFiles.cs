@@ -1,0 +1,99 @@
+namespace Postern.Dev;
+
+/// <summary>The gate's files in postern-dev's folder.</summary>
+internal static class DevFiles
+{
+    /// <summary>The <c>aud</c> of the gate's minted tokens; the embedded engine demands it.</summary>
+    public const string EngineAudience = "postern-dev";
+
+    public static string ConfigPath(string folder) => Path.Combine(folder, "postern.yaml");
+
+    public static string PolicyPath(string folder) => Path.Combine(folder, "policy.yaml");
+
+    public static string AuditFolder(string folder) => Path.Combine(folder, "audit");
+
+    /// <summary>Writes <c>postern.yaml</c>, each time, since it holds the ports; and <c>policy.yaml</c> where there is none, since it belongs to whoever edits it.</summary>
+    public static void Write(DevHostOptions options)
+    {
+        // Beside and then over it: a gate of another process may be reading.
+        var path = ConfigPath(options.Folder);
+        File.WriteAllText(path + ".new", Config(options));
+        File.Move(path + ".new", path, overwrite: true);
+        if (!File.Exists(PolicyPath(options.Folder)))
+        {
+            File.WriteAllText(PolicyPath(options.Folder), FirstPolicy);
+        }
+    }
+
+    private static string Config(DevHostOptions options)
+    {
+        var (engine, credential) = options.Engine.Address is { } address
+            ? (address, "none")
+            : ($"127.0.0.1:{options.Ports.Engine}", options.Engine == DevEngineChoice.Embedded ? $"{{ mint: {{ audience: {EngineAudience} }} }}" : "none");
+        return $$"""
+            # The gate's configuration. postern-dev writes it at every start; it is what `postern serve` reads on a server too.
+            listen:
+              - address: 127.0.0.1:{{options.Ports.Gate}}
+            admin: { address: 127.0.0.1:{{options.Ports.Admin}} }
+            keys: { address: 127.0.0.1:{{options.Ports.Keys}} }
+            data: gate
+            engines:
+              temporal:
+                - name: dev
+                  addresses: ["{{engine}}"]
+                  credential: {{credential}}
+            identity:
+              issuers:
+                - name: dev
+                  issuer: http://127.0.0.1:{{options.Ports.Identity}}
+                  audiences: [postern]
+                  groups: groups
+                  kind: { claim: kind, service: [service], agent: [agent] }
+            policy: [policy.yaml]
+            audit: { file: audit }
+
+            """;
+    }
+
+    private const string FirstPolicy =
+        """
+        # Who may do what, where. Edit and save: the next call is judged by it. What no binding allows is refused.
+        bindings:
+          - who:   [group:payments]
+            role:  developer
+            where: { temporal: payments }
+          - who:   [group:support]
+            role:  viewer
+            where: { temporal: payments }
+          - who:   [account:payments-worker]
+            role:  worker
+            where: { temporal: payments, taskQueue: "payments*" }
+          - who:   [account:payroll-worker]
+            role:  worker
+            where: { temporal: payroll, taskQueue: "payroll*" }
+          - who:   [agent:report-agent]
+            role:  runner
+            where: { temporal: payments, workflowType: [Report, Refund] }
+          - who:   [group:platform]
+            role:  admin
+            where: { temporal: "*" }
+          - who:   [group:platform]
+            role:  admin
+            scope: cluster
+
+        tests:
+          - caller: { user: alice@example.com, groups: [payments] }
+            call:   temporal/StartWorkflowExecution
+            with:   { namespace: payments, workflowType: Refund, taskQueue: payments }
+            expect: allow
+          - caller: { user: alice@example.com, groups: [payments] }
+            call:   temporal/StartWorkflowExecution
+            with:   { namespace: payroll, workflowType: Refund, taskQueue: payroll }
+            expect: deny
+          - caller: { account: payments-worker }
+            call:   temporal/PollWorkflowTaskQueue
+            with:   { namespace: payments, taskQueue: payroll }
+            expect: deny
+
+        """;
+}

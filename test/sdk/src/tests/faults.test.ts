@@ -1,0 +1,181 @@
+// What goes away, and comes back: the gate as it runs on a server, `postern serve`, with its neighbours in processes of their own.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { readAudit } from '../gate/audit.js';
+import { clientOf, refused, RunningWorker } from '../gate/clients.js';
+import { Dev, type Running, serve, until } from '../gate/processes.js';
+import { accountToken, personToken } from '../gate/tokens.js';
+import type * as workflows from '../workflows/payments.js';
+import { LIMIT, start, UNAVAILABLE } from './stage.js';
+
+const portOf = (address: string) => new URL(address.includes('://') ? address : `http://${address}`).port;
+
+/** Identity provider, engine and gate, each to be killed alone. */
+class Neighbours {
+  readonly folder = mkdtempSync(join(tmpdir(), 'postern-sdk-'));
+  identity!: Dev;
+  engine!: Dev;
+  gate!: Running;
+
+  async open({ engine = [], identity = [], config = '' }: { engine?: string[]; identity?: string[]; config?: string } = {}): Promise<void> {
+    this.engine = await Dev.start(['--parts', 'engine', ...engine], this.folder);
+    this.#identityArguments = identity;
+    await this.startIdentity();
+    writeFileSync(this.at.config, readFileSync(this.at.config, 'utf8').replace('kind: { claim', `${config ? `${config}\n      ` : ''}kind: { claim`) + 'shutdown: { grace: 2s }\n');
+    await this.startGate();
+  }
+
+  #identityArguments: string[] = [];
+
+  get at() {
+    return this.engine.at;
+  }
+
+  async startIdentity(): Promise<void> {
+    // With the ports of the engine's process, since the one file of the gate's configuration names them all.
+    const { gate, admin, keys, issuer, engine } = this.at;
+    const ports = ['--port', portOf(gate), '--admin-port', portOf(admin), '--keys-port', portOf(keys), '--identity-port', portOf(issuer), '--engine-port', portOf(engine)];
+    const before = this.gate === undefined ? undefined : readFileSync(this.at.config, 'utf8');
+    this.identity = await Dev.start(['--parts', 'identity', ...ports, ...this.#identityArguments], this.folder);
+    if (before !== undefined) {
+      writeFileSync(this.at.config, before);
+    }
+  }
+
+  async startGate(): Promise<void> {
+    this.gate = await serve(this.at.config, this.at.gate);
+  }
+
+  async close(): Promise<void> {
+    await this.gate?.stop('SIGKILL');
+    await this.engine?.stop();
+    await this.identity?.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+describe('a gate that is restarted under load', LIMIT, () => {
+  const all = new Neighbours();
+  let alice: Client;
+  let worker: RunningWorker;
+
+  before(async () => {
+    await all.open();
+    alice = await clientOf(all.at.gate, await personToken(all.at.issuer, 'alice@example.com'));
+    worker = await RunningWorker.start(all.at.gate, await accountToken(all.at.issuer, 'payments-worker'));
+  });
+  after(async () => {
+    await worker?.stop().catch(() => undefined);
+    await all.close();
+  });
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`by ${signal} loses no workflow, and its workers come back`, async () => {
+      const handles = await Promise.all(Array.from({ length: 100 }, () => alice.workflow.start<typeof workflows.Busy>('Busy', start(30))));
+      await until('some are under way', 30_000, async () => ((await handles[0]!.fetchHistory()).events?.length ?? 0) > 15);
+
+      const code = await all.gate.stop(signal);
+      if (signal === 'SIGTERM') {
+        assert.equal(code, 0, all.gate.errors);
+      }
+
+      await all.startGate();
+
+      assert.deepEqual(await results(handles), handles.map(() => 300));
+      assert.equal(worker.state, 'RUNNING');
+    });
+  }
+});
+
+describe('an issuer that is away', LIMIT, () => {
+  const all = new Neighbours();
+  let workerToken: string;
+  let worker: RunningWorker;
+
+  before(async () => {
+    await all.open({ identity: ['--token-seconds', '20'], config: 'clockSkew: 0s' });
+    workerToken = await accountToken(all.at.issuer, 'payments-worker');
+    worker = await RunningWorker.start(all.at.gate, workerToken);
+  });
+  after(async () => {
+    await worker?.stop().catch(() => undefined);
+    await all.close();
+  });
+
+  it('lets tokens that it signed go on, says UNAVAILABLE for what cannot be told, and workers live through it', async () => {
+    const [known, unseen] = [await personToken(all.at.issuer, 'alice@example.com'), await personToken(all.at.issuer, 'alice@example.com')];
+    const alice = await clientOf(all.at.gate, known);
+    await all.identity.process.stop('SIGKILL');
+
+    assert.equal(await alice.workflow.execute<typeof workflows.Echo<string>>('Echo', start('known')), 'known');
+    const other = await clientOf(all.at.gate, unseen);
+    assert.equal(await other.workflow.execute<typeof workflows.Echo<string>>('Echo', start('unseen')), 'unseen');
+
+    // A gate that starts meanwhile has no keys at all: it can't tell.
+    await all.gate.stop('SIGKILL');
+    await all.startGate();
+    // Without the SDK's own retries, which would hide what the gate says.
+    const connection = Connection.lazy({ address: all.at.gate, tls: false, apiKey: unseen, interceptors: [] });
+    assert.equal((await refused(() => describeOnce(connection))).code, UNAVAILABLE);
+    await until('the worker has met it', 15_000, () => readAudit(all.at.audit).some((r) => r.operation.endsWith('TaskQueue') && r.refusal === 'cannot-tell'));
+    assert.equal(worker.state, 'RUNNING');
+
+    await all.startIdentity();
+    const again = await personToken(all.at.issuer, 'alice@example.com');
+    worker.connection.setApiKey(await accountToken(all.at.issuer, 'payments-worker'));
+    const back = await until('the gate has fetched the keys', 60_000, async () => {
+      try {
+        return await clientOf(all.at.gate, again);
+      } catch {
+        return undefined;
+      }
+    });
+    assert.equal(await back.workflow.execute<typeof workflows.Echo<string>>('Echo', start('back')), 'back');
+    assert.equal(worker.state, 'RUNNING');
+  });
+});
+
+describe('an engine that recycles its connections', LIMIT, () => {
+  const all = new Neighbours();
+  let alice: Client;
+  let worker: RunningWorker;
+
+  before(async () => {
+    await all.open({ engine: ['--engine-connection-seconds', '3'] });
+    alice = await clientOf(all.at.gate, await personToken(all.at.issuer, 'alice@example.com'));
+    worker = await RunningWorker.start(all.at.gate, await accountToken(all.at.issuer, 'payments-worker'));
+  });
+  after(async () => {
+    await worker?.stop().catch(() => undefined);
+    await all.close();
+  });
+
+  it('fails no call and no poll', async () => {
+    const end = Date.now() + 15_000;
+    let done = 0;
+    const caller = async () => {
+      while (Date.now() < end) {
+        assert.equal(await alice.workflow.execute<typeof workflows.Busy>('Busy', start(3)), 30);
+        done++;
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, caller));
+
+    assert.ok(done >= 10, `${done} workflows`);
+    assert.equal(worker.state, 'RUNNING');
+    const failed = readAudit(all.at.audit).filter((r) => r.event === 'call' && r.status !== 0);
+    assert.deepEqual(failed, []);
+  });
+});
+
+async function results(handles: WorkflowHandle<typeof workflows.Busy>[]): Promise<number[]> {
+  return await Promise.all(handles.map((handle) => handle.result()));
+}
+
+function describeOnce(connection: Connection): Promise<unknown> {
+  return connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.describeNamespace({ namespace: 'payments' }));
+}

@@ -1,0 +1,165 @@
+// The workflows of the demo and of the tests. Bundled by the SDK, run in its sandbox.
+import {
+  ApplicationFailure, CancellationScope, ParentClosePolicy, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, executeChild, getExternalWorkflowHandle, isCancellation,
+  proxyActivities, setHandler, sleep, startChild, workflowInfo,
+} from '@temporalio/workflow';
+import type * as activities from './activities.js';
+
+const { refund, flaky, failForGood, size } = proxyActivities<typeof activities>({
+  startToCloseTimeout: '30s',
+  retry: { initialInterval: '100ms', maximumInterval: '200ms' },
+});
+
+export const addSignal = defineSignal<[number]>('add');
+export const finishSignal = defineSignal('finish');
+export const totalQuery = defineQuery<number>('total');
+export const addUpdate = defineUpdate<number, [number]>('addNow');
+
+/** The demo's: one activity. */
+export async function Refund(order: string, cents: number): Promise<string> {
+  return await refund(order, cents);
+}
+
+export async function Echo<T>(value: T): Promise<T> {
+  return value;
+}
+
+/** Adds what signals and updates bring until it is told to finish. */
+export async function Counter(start: number): Promise<number> {
+  let total = start;
+  let finished = false;
+  setHandler(addSignal, (n) => void (total += n));
+  setHandler(finishSignal, () => void (finished = true));
+  setHandler(totalQuery, () => total);
+  setHandler(addUpdate, (n) => (total += n), {
+    validator: (n) => {
+      if (n < 0) {
+        throw new Error('only upwards');
+      }
+    },
+  });
+  await condition(() => finished);
+  return total;
+}
+
+export async function Timed(milliseconds: number): Promise<string> {
+  await sleep(milliseconds);
+  return 'rang';
+}
+
+export async function Retried(failures: number): Promise<number> {
+  return await flaky(failures);
+}
+
+export async function FailsForGood(): Promise<void> {
+  await failForGood();
+}
+
+export async function OwnFailure(): Promise<void> {
+  throw ApplicationFailure.nonRetryable('no such order', 'OrderMissing', { order: 'o-404' });
+}
+
+/** Each of the four time-outs, by name. */
+export async function TimesOut(which: 'startToClose' | 'scheduleToClose' | 'scheduleToStart' | 'heartbeat'): Promise<void> {
+  const none = { maximumAttempts: 1 };
+  switch (which) {
+    case 'startToClose':
+      return await proxyActivities<typeof activities>({ startToCloseTimeout: '1s', retry: none }).slow(20_000);
+    case 'scheduleToClose':
+      return await proxyActivities<typeof activities>({ scheduleToCloseTimeout: '1s', retry: { initialInterval: '100ms' } }).failAgain();
+    case 'scheduleToStart':
+      return await proxyActivities<typeof activities>({ taskQueue: 'payments-nobody', scheduleToStartTimeout: '1s', startToCloseTimeout: '5s' }).slow(1);
+    case 'heartbeat':
+      return await proxyActivities<typeof activities>({ startToCloseTimeout: '30s', heartbeatTimeout: '1s', retry: none }).silent(20_000);
+  }
+}
+
+/** The second attempt goes on where the first one's heartbeat said it was. */
+export async function Beats(): Promise<number> {
+  return await proxyActivities<typeof activities>({ startToCloseTimeout: '30s', heartbeatTimeout: '5s', retry: { initialInterval: '100ms' } }).beating(5);
+}
+
+/** An activity that learns of its cancellation by its heartbeat. */
+export async function CancelsActivity(): Promise<string> {
+  try {
+    await CancellationScope.cancellable(async () => {
+      const running = proxyActivities<typeof activities>({ startToCloseTimeout: '60s', heartbeatTimeout: '3s', cancellationType: 'WAIT_CANCELLATION_COMPLETED' }).untilCancelled();
+      await sleep(500);
+      CancellationScope.current().cancel();
+      await running;
+    });
+    return 'not cancelled';
+  } catch (e) {
+    return isCancellation(e) ? 'cancelled' : 'failed';
+  }
+}
+
+/** Runs until it is cancelled, and says so. */
+export async function UntilCancelled(): Promise<string> {
+  try {
+    await sleep('1 hour');
+    return 'rang';
+  } catch (e) {
+    if (isCancellation(e)) {
+      return 'tidied up';
+    }
+
+    throw e;
+  }
+}
+
+export async function Hour(): Promise<void> {
+  await sleep('1 hour');
+}
+
+export async function Again(left: number): Promise<string> {
+  if (left > 0) {
+    return await continueAsNew<typeof Again>(left - 1);
+  }
+
+  return workflowInfo().continuedFromExecutionRunId === undefined ? 'first' : 'continued';
+}
+
+export async function Parent(children: number): Promise<string[]> {
+  return await Promise.all(Array.from({ length: children }, (_, i) => executeChild(Echo<string>, { args: [`child ${i}`] })));
+}
+
+/** Signals another workflow of the namespace. */
+export async function Outsider(target: string): Promise<void> {
+  await getExternalWorkflowHandle(target).signal(addSignal, 5);
+}
+
+/** Leaves a child behind that outlives it. */
+export async function LeavesChild(): Promise<string> {
+  const child = await startChild(Hour, { parentClosePolicy: ParentClosePolicy.ABANDON });
+  return child.workflowId;
+}
+
+/** The first attempt of its first workflow task throws something that isn't a failure of the workflow. */
+export async function Stumbles(): Promise<string> {
+  if (workflowInfo().unsafe.now() - workflowInfo().startTime.getTime() < 500) {
+    throw new Error('a mistake in the code, not the workflow’s end');
+  }
+
+  return 'on its feet';
+}
+
+export async function Sizes(bytes: number): Promise<number> {
+  return await size('x'.repeat(bytes));
+}
+
+/** A few activities and timers, for load. */
+export async function Busy(steps: number): Promise<number> {
+  let sum = 0;
+  for (let i = 0; i < steps; i++) {
+    sum += (await size('x'.repeat(10))) as number;
+    await sleep(10);
+  }
+
+  return sum;
+}
+
+/** Only its name is asked about: a payroll run. */
+export async function Payroll(): Promise<string> {
+  return 'paid';
+}
