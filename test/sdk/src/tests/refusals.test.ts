@@ -86,7 +86,8 @@ describe('refused', LIMIT, () => {
   it('an SDK worker in a namespace of others, before its first poll', async () => {
     const token = await accountToken(stage.at.issuer, 'payments-worker');
     await assert.rejects(
-      RunningWorker.start(stage.at.gate, token, { namespace: 'payroll', taskQueue: 'payroll' }),
+      // In debug mode the SDK starts no threads; those of a worker that can't be made would keep this process alive.
+      RunningWorker.start(stage.at.gate, token, { namespace: 'payroll', taskQueue: 'payroll', debugMode: true }),
       /PermissionDenied, message: "Request unauthorized\. payments-worker may not namespace\.read in namespace payroll: no binding allows it\. \[call \w+\]"/,
     );
   });
