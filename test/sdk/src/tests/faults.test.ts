@@ -172,6 +172,48 @@ describe('an engine that recycles its connections', LIMIT, () => {
   });
 });
 
+if (process.env['POSTERN_LONG']) {
+  describe('for minutes', { timeout: 900_000 }, () => {
+    const all = new Neighbours();
+    let worker: RunningWorker;
+
+    before(async () => {
+      await all.open({ engine: ['--engine-connection-seconds', '300'] });
+      worker = await RunningWorker.start(all.at.gate, await accountToken(all.at.issuer, 'payments-worker'));
+    });
+    after(async () => {
+      await worker?.stop().catch(() => undefined);
+      await all.close();
+    });
+
+    // Core ends a worker whose polls are refused for 60 s; what can't be told must not do that to it.
+    it('a worker outlives an issuer that is away for longer than it would outlive a refusal', async () => {
+      await all.identity.process.stop('SIGKILL');
+      await all.gate.stop('SIGKILL');
+      await all.startGate();
+      await pause(100_000);
+      assert.equal(worker.state, 'RUNNING');
+      assert.ok(readAudit(all.at.audit).some((r) => r.refusal === 'cannot-tell'));
+
+      await all.startIdentity();
+      const alice = await until('the gate has fetched the keys', 60_000, async () =>
+        clientOf(all.at.gate, await personToken(all.at.issuer, 'alice@example.com')).catch(() => undefined));
+      assert.equal(await alice.workflow.execute<typeof workflows.Echo<string>>('Echo', start('back')), 'back');
+    });
+
+    it('an idle worker outlives a connection that the engine recycles after five minutes, without one failed poll', async () => {
+      const from = new Date().toISOString();
+      await pause(400_000);
+      assert.equal(worker.state, 'RUNNING');
+      const polls = readAudit(all.at.audit).filter((r) => r.event === 'call' && r.time > from && r.operation.startsWith('Poll'));
+      assert.ok(polls.length > 20, `${polls.length} polls`);
+      assert.deepEqual(polls.filter((r) => r.status !== 0), []);
+    });
+  });
+}
+
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
 async function results(handles: WorkflowHandle<typeof workflows.Busy>[]): Promise<number[]> {
   return await Promise.all(handles.map((handle) => handle.result()));
 }
