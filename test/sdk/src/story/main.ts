@@ -8,12 +8,12 @@ import { bold, dim, Steps } from './steps.js';
 import { Story } from './story.js';
 import { whatToTry } from './what-to-try.js';
 
-const { values: options } = parseArgs({ options: { once: { type: 'boolean', default: false }, engine: { type: 'string', default: 'embedded' }, data: { type: 'string', default: '.demo' } } });
+const { values: options } = parseArgs({ options: { once: { type: 'boolean', default: false }, engine: { type: 'string', default: 'embedded' } } });
 // The SDK's own log would stand between the steps.
 Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
 
 // Each play begins with the first policy, since the story edits it.
-const folder = resolve(options.data);
+const folder = resolve('.demo');
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 console.log(dim(`Starting postern-dev: the gate, an identity provider and ${options.engine === 'embedded' ? 'an embedded engine' : options.engine}; files in ${relative('.', folder)}`));
@@ -30,7 +30,8 @@ if (!ok && dev.process.errors) {
 }
 
 if (!options.once) {
-  console.log(whatToTry(dev.at));
+  console.log(whatToTry(dev.at, story.workflowId));
+  setInterval(() => void story.renewWorkerToken().catch(() => undefined), 30 * 60_000).unref();
   await new Promise<void>((done) => {
     process.once('SIGINT', () => done());
     process.once('SIGTERM', () => done());

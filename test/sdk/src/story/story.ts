@@ -13,7 +13,7 @@ const UNAUTHENTICATED = 16;
 /** What a newcomer should see, in the order in which it makes sense. */
 export class Story {
   readonly #order = `order-${Date.now().toString(36)}`;
-  readonly #workflowId = `refund-${this.#order}`;
+  readonly workflowId = `refund-${this.#order}`;
   #alice!: Client;
   #bob!: Client;
   #aliceToken = '';
@@ -47,10 +47,10 @@ export class Story {
 
     await steps.play('alice starts a Refund', async (told) => {
       told.who('alice@example.com');
-      told.asked(`StartWorkflowExecution Refund ${this.#workflowId} in namespace payments, task queue payments`);
-      const handle = await this.#alice.workflow.start('Refund', { workflowId: this.#workflowId, taskQueue: 'payments', args: [this.#order, 1250] });
+      told.asked(`StartWorkflowExecution Refund ${this.workflowId} in namespace payments, task queue payments`);
+      const handle = await this.#alice.workflow.start('Refund', { workflowId: this.workflowId, taskQueue: 'payments', args: [this.#order, 1250] });
       told.answer(`run ${handle.firstExecutionRunId}`);
-      told.decision(await this.#call("alice's start", (r) => isStart(r) && r.workflowId === this.#workflowId));
+      told.decision(await this.#call("alice's start", (r) => isStart(r) && r.workflowId === this.workflowId));
     });
 
     await steps.play("the payments-worker account's worker runs it", async (told) => {
@@ -58,7 +58,7 @@ export class Story {
       told.asked('PollWorkflowTaskQueue and PollActivityTaskQueue payments, and to answer the tasks');
       this.#workerToken = await accountToken(at.issuer, 'payments-worker');
       this.#worker = await RunningWorker.start(at.gate, this.#workerToken);
-      const result = (await this.#alice.workflow.getHandle(this.#workflowId).result()) as string;
+      const result = (await this.#alice.workflow.getHandle(this.workflowId).result()) as string;
       told.answer(`the workflow is done: "${result}"`);
       check(result === `refunded 12.50 for ${this.#order}`, `unexpected result: ${result}`);
       told.decision(await this.#call("the worker's poll", (r) => r.operation.endsWith('PollWorkflowTaskQueue') && r.caller === 'dev/payments-worker' && r.decision === 'allow'));
@@ -66,8 +66,8 @@ export class Story {
 
     await steps.play("the workflow's history names alice", async (told) => {
       told.who('alice@example.com');
-      told.asked(`GetWorkflowExecutionHistory ${this.#workflowId}`);
-      const started = (await this.#alice.workflow.getHandle(this.#workflowId).fetchHistory()).events?.[0];
+      told.asked(`GetWorkflowExecutionHistory ${this.workflowId}`);
+      const started = (await this.#alice.workflow.getHandle(this.workflowId).fetchHistory()).events?.[0];
       const identity = started?.workflowExecutionStartedEventAttributes?.identity ?? '';
       told.answer(`WorkflowExecutionStarted.identity  = "${identity}"`);
       check(identity.includes('alice@example.com'), 'the history does not name alice');
@@ -81,9 +81,9 @@ export class Story {
 
     await steps.play('bob, a viewer, reads it', async (told) => {
       told.who('bob@example.com, a human in the group support');
-      told.asked(`DescribeWorkflowExecution ${this.#workflowId}`);
+      told.asked(`DescribeWorkflowExecution ${this.workflowId}`);
       this.#bob = await clientOf(at.gate, await personToken(at.issuer, 'bob@example.com'));
-      const { type, status } = await this.#bob.workflow.getHandle(this.#workflowId).describe();
+      const { type, status } = await this.#bob.workflow.getHandle(this.workflowId).describe();
       told.answer(`${type} is ${status.name}`);
       check(status.name === 'COMPLETED', `unexpected status ${status.name}`);
       told.decision(await this.#call("bob's describe", (r) => r.operation.endsWith('DescribeWorkflowExecution') && r.caller === 'dev/bob@example.com'));
@@ -122,7 +122,7 @@ export class Story {
 
     await steps.play('a forged identity is overwritten', async (told) => {
       const forger = await clientOf(at.gate, this.#aliceToken, 'payments', { identity: 'ceo@example.com' });
-      const workflowId = `${this.#workflowId}-forged`;
+      const workflowId = `${this.workflowId}-forged`;
       told.who('alice@example.com, whose client calls itself "ceo@example.com"');
       told.asked(`StartWorkflowExecution Refund ${workflowId}`);
       const handle = await forger.workflow.start('Refund', { workflowId, taskQueue: 'payments', args: ['order-forged', 100] });
@@ -164,12 +164,17 @@ export class Story {
     });
   }
 
+  /** A token lasts an hour, and a worker whose token is refused for a minute ends. */
+  async renewWorkerToken(): Promise<void> {
+    this.#worker?.connection.setApiKey(await accountToken(this.at.issuer, 'payments-worker'));
+  }
+
   async end(): Promise<void> {
     await this.#worker?.stop().catch(() => undefined);
   }
 
   #bobStarts(what: string) {
-    return this.#bob.workflow.start('Refund', { workflowId: `${this.#workflowId}-bob-${what}`, taskQueue: 'payments', args: ['order-of-bob', 100] });
+    return this.#bob.workflow.start('Refund', { workflowId: `${this.workflowId}-bob-${what}`, taskQueue: 'payments', args: ['order-of-bob', 100] });
   }
 
   #call(what: string, fits: (record: AuditRecord) => boolean): Promise<AuditRecord> {

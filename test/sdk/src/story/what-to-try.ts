@@ -1,13 +1,15 @@
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Addresses } from '../gate/processes.js';
 import { bold } from './steps.js';
 
 /** Words for who has seen the story and wants to do it by hand. */
-export function whatToTry(at: Addresses): string {
+export function whatToTry(at: Addresses, workflowId: string): string {
   return `
 ${bold('It stays up. Try it yourself:')}
 
-  A token for an account, good for an hour:
+  A token, good for an hour; for a person, with a program in the browser's place, or for an account:
+    TOKEN=$(node ${relative('.', fileURLToPath(new URL('./login.js', import.meta.url)))} ${at.issuer} alice@example.com)
     TOKEN=$(curl -s -u payments-worker:payments-worker-secret -d grant_type=client_credentials ${at.issuer}/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
 
   TypeScript (an API key switches TLS on, and this is clear text on loopback):
@@ -16,9 +18,9 @@ ${bold('It stays up. Try it yourself:')}
   Python:
     client = await Client.connect("${at.gate}", namespace="payments", api_key=os.environ["TOKEN"], tls=False)
 
-  Temporal's command line; the second is refused, since a worker may not start:
-    temporal workflow describe --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --workflow-id <id>
-    temporal workflow start    --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --type Refund --task-queue payments
+  Temporal's command line; with the account's token the second is refused, since a worker may not start:
+    temporal workflow describe --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --workflow-id ${workflowId}
+    temporal workflow start    --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --type Refund --task-queue payments --input '"order-1"' --input 100
 
   A login in the browser, by any OpenID client:
     issuer ${at.issuer}, client postern-demo, redirect http://127.0.0.1:<any port>/callback, PKCE
