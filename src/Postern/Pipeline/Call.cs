@@ -98,17 +98,21 @@ internal sealed class Call : Deadline
 
     public IHttpRequestLifetimeFeature Lifetime => Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
 
-    public IPAddress? Source => Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+    /// <summary>The client's address: the connection's, or what a trusted proxy says.</summary>
+    public IPAddress? Source { get; private set; }
 
     public void Begin(IFeatureCollection features, GateState state, DateTimeOffset time, long started)
     {
         Features = features;
         Request = features.GetRequiredFeature<IHttpRequestFeature>();
         Response = features.GetRequiredFeature<IHttpResponseFeature>();
+        // CONNECT has none.
+        Request.Path ??= "";
         State = state;
         Time = time;
         Started = started;
         CallId = CallId.New(time);
+        Source = ClientAddress.Of(features.Get<IHttpConnectionFeature>()?.RemoteIpAddress, Request.Headers, state.TrustedProxies);
         lock (_ending)
         {
             Generation++;
@@ -145,6 +149,7 @@ internal sealed class Call : Deadline
         IsDecided = false;
         AuditClass = default;
         _callerState = null;
+        Source = null;
         Outgoing = null;
         Counted = false;
         IntentKept = false;

@@ -1,3 +1,4 @@
+using System.Net;
 using Postern.Audit;
 using Postern.Configuration;
 using Postern.Engines.Temporal;
@@ -19,6 +20,8 @@ internal sealed record GateState(
     AuditClasses AuditClasses,
     IReadOnlyList<TemporalEngine> Engines)
 {
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; } = [.. Options.TrustedProxies.Select(network => IPNetwork.Parse(network))];
+
     /// <summary>
     /// The engine that serves a host name: the one that lists it, otherwise the one that lists none. Null where no engine is meant.
     /// </summary>

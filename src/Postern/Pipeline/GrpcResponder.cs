@@ -13,8 +13,9 @@ internal static class GrpcResponder
     public static bool IsGrpc(IHeaderDictionary headers)
     {
         var contentType = headers.ContentType;
-        return contentType.Count == 1 && contentType[0] is { } value && value.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase)
-            && (value.Length == 16 || value[16] is '+' or ';');
+        // Other subtypes (+json) would make the server read other fields out of the same bytes than we do.
+        return contentType.Count == 1 && contentType[0] is { } value
+            && (value.Equals("application/grpc", StringComparison.OrdinalIgnoreCase) || value.Equals("application/grpc+proto", StringComparison.OrdinalIgnoreCase));
     }
 
     public static async ValueTask RefuseAsync(Call call, Refusal refusal)

@@ -21,12 +21,13 @@ internal sealed class HealthService(CancellationToken draining)
         "", "temporal.api.workflowservice.v1.WorkflowService", "temporal.api.operatorservice.v1.OperatorService", "grpc.health.v1.Health",
     ];
 
-    public static bool IsHealth(string path) => path.StartsWith(Prefix, StringComparison.Ordinal);
+    /// <summary>Whether this is a call of ours, as it was sent: anything that only begins so is an unknown operation, and recorded as one.</summary>
+    public static bool IsHealth(string target) => target is Prefix + "Check" or Prefix + "List" or Prefix + "Watch";
 
     public async ValueTask<Refusal?> AnswerAsync(Call call)
     {
         var method = call.Request.Path[Prefix.Length..];
-        if (method is not ("Check" or "List" or "Watch") || !GrpcResponder.IsGrpc(call.RequestHeaders))
+        if (call.Request.Method != "POST" || !GrpcResponder.IsGrpc(call.RequestHeaders))
         {
             return RouteStage.Unknown(call.Request.Path);
         }

@@ -24,7 +24,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
 
     public async Task ProcessRequestAsync(Call context)
     {
-        if (HealthService.IsHealth(context.Request.Path))
+        if (HealthService.IsHealth(context.Request.RawTarget))
         {
             if (await stages.Health.AnswerAsync(context) is { } unhealthy)
             {
@@ -46,7 +46,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 ?? await stages.Audit.IntentAsync(context)
                 ?? await stages.Forward.RunAsync(context);
         }
-        catch (OperationCanceledException) when (context.Lifetime.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (IsClients(context, e))
         {
             context.IsGone = true;
         }
@@ -68,6 +68,10 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
             await GrpcResponder.RefuseAsync(context, refusal);
         }
     }
+
+    /// <summary>The client left, or its stream was at fault: what Kestrel throws then is no bug of ours. Before a decision only its side can fail so.</summary>
+    private static bool IsClients(Call call, Exception e) =>
+        e is OperationCanceledException or IOException && (call.Lifetime.RequestAborted.IsCancellationRequested || !call.IsDecided);
 
     private static partial class Log
     {

@@ -54,7 +54,7 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         }
 
         body.AdvanceTo(result.Buffer.Start, result.Buffer.End);
-        wheel.Start(call, LongestBody);
+        wheel.Start(call, Patience(call));
         var registration = call.Lifetime.RequestAborted.UnsafeRegister(static call => ((Call)call!).ClientGone(), call);
         try
         {
@@ -87,6 +87,12 @@ internal sealed class ReadStage(DeadlineWheel wheel)
             await registration.DisposeAsync();
             wheel.Stop(call);
         }
+    }
+
+    private static TimeSpan Patience(Call call)
+    {
+        var header = call.RequestHeaders.GrpcTimeout;
+        return header.Count == 1 && GrpcTimeout.TryParse(header[0], out var timeout) && timeout > TimeSpan.Zero && timeout < LongestBody ? timeout : LongestBody;
     }
 
     private static long DeclaredLength(in ReadOnlySequence<byte> body)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 
 namespace Postern.FunctionalTests.Infrastructure;
 
@@ -21,8 +22,12 @@ internal sealed class GrpcClient : IDisposable
             UseCookies = false,
             UseProxy = false,
             ActivityHeadersPropagator = null,
+            ConnectCallback = ConnectAsync,
         });
     }
+
+    /// <summary>Where this client calls from: an address of its own, since failed attempts are counted by address.</summary>
+    public IPAddress Source { get; } = Loopback.Next();
 
     /// <summary>Calls a method of WorkflowService by its last word, any other by its path.</summary>
     public async Task<GrpcResult> CallAsync(
@@ -58,6 +63,22 @@ internal sealed class GrpcClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.Bind(new IPEndPoint(Source, 0));
+            await socket.ConnectAsync(IPAddress.Parse(context.DnsEndPoint.Host), context.DnsEndPoint.Port, cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 }
 
 /// <summary>The answer to one call.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
@@ -16,7 +17,7 @@ internal sealed class RawHttp2 : IAsyncDisposable
     public const byte EndStream = 1, EndHeaders = 4, Padded = 8;
 
     /// <summary>No answer within this time fails the test that waits for it; nothing is measured with it.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     private static readonly byte[] Preface = Encoding.ASCII.GetBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
@@ -44,15 +45,19 @@ internal sealed class RawHttp2 : IAsyncDisposable
     /// <summary>The error code of the peer's first GOAWAY.</summary>
     public Task<int> GoAway => _goAway.Task;
 
+    /// <summary>Where this client calls from: an address of its own, since failed attempts are counted by address.</summary>
+    public required IPAddress Source { get; init; }
+
     public int PingAcks => Volatile.Read(ref _pingAcks);
 
-    /// <summary>The peer's INITIAL_WINDOW_SIZE and MAX_CONCURRENT_STREAMS, as it said them.</summary>
+    /// <summary>The peer's settings by their numbers, as it said them.</summary>
     public IReadOnlyDictionary<int, uint> PeerSettings { get; private set; } = new Dictionary<int, uint>();
 
     public static async Task<RawHttp2> ConnectAsync(string address, SslClientAuthenticationOptions? tls = null)
     {
         var colon = address.LastIndexOf(':');
-        var tcp = new TcpClient { NoDelay = true };
+        var source = Loopback.Next();
+        var tcp = new TcpClient(new IPEndPoint(source, 0)) { NoDelay = true };
         await tcp.ConnectAsync(address[..colon], int.Parse(address[(colon + 1)..]));
         Stream stream = tcp.GetStream();
         if (tls is not null)
@@ -62,7 +67,7 @@ internal sealed class RawHttp2 : IAsyncDisposable
             stream = secured;
         }
 
-        var client = new RawHttp2(tcp, stream);
+        var client = new RawHttp2(tcp, stream) { Source = source };
         // No dynamic table, no push, windows wide open.
         var settings = new byte[18];
         Setting(settings, 0, 1, 0);
@@ -96,6 +101,10 @@ internal sealed class RawHttp2 : IAsyncDisposable
         .. token is null ? [] : new[] { ("authorization", "Bearer " + token) },
         .. more,
     ];
+
+    /// <summary>The same over TLS.</summary>
+    public static List<(string Name, string Value)> SecureCallHeaders(string path, string? token = null) =>
+        [.. CallHeaders(path, token).Select(header => header.Name == ":scheme" ? (":scheme", "https") : header)];
 
     public int NextStream() => Interlocked.Add(ref _nextStream, 2);
 

@@ -47,7 +47,17 @@ internal sealed class StubEngine : IAsyncDisposable
         return engine;
     }
 
-    public void Forget() => _calls.Clear();
+    public void Forget(Func<ArrivedCall, bool>? which = null)
+    {
+        // A queue can't lose one from its middle: what stays is put back.
+        for (var left = _calls.Count; left > 0 && _calls.TryDequeue(out var call); left--)
+        {
+            if (which is not null && !which(call))
+            {
+                _calls.Enqueue(call);
+            }
+        }
+    }
 
     /// <summary>Stops listening and cuts what is open, like a machine that dies. <see cref="ReturnAsync"/> brings it back on the same port.</summary>
     public async Task GoAwayAsync()
@@ -133,6 +143,15 @@ internal sealed class StubEngine : IAsyncDisposable
         }
     }
 
+    // Not by Append, which forgets empty values: a server's grpc-message is empty where all is well.
+    private static void Set(IHeaderDictionary to, IEnumerable<(string Name, string Value)> headers)
+    {
+        foreach (var values in headers.GroupBy(header => header.Name, header => header.Value))
+        {
+            to[values.Key] = values.ToArray();
+        }
+    }
+
     private static async Task GiveAsync(HttpContext context, StubAnswer answer)
     {
         var gone = context.RequestAborted;
@@ -160,10 +179,7 @@ internal sealed class StubEngine : IAsyncDisposable
 
         var response = context.Response;
         response.StatusCode = answer.HttpStatus;
-        foreach (var header in answer.Headers)
-        {
-            response.Headers.Append(header.Name, header.Value);
-        }
+        Set(response.Headers, answer.Headers);
 
         if (answer.Body is { } bytes)
         {
@@ -195,10 +211,7 @@ internal sealed class StubEngine : IAsyncDisposable
         }
         else
         {
-            foreach (var (name, value) in answer.Trailers)
-            {
-                response.AppendTrailer(name, value);
-            }
+            Set(context.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers, answer.Trailers);
         }
     }
 }
