@@ -80,7 +80,7 @@ public sealed class EveryCallLeavesOneRecord
         var record = Assert.Single(gate.Audit.Records());
         Assert.Equal("test/alice", record["caller"]);
         Assert.Equal(("token-1", "session-1"), (record["jti"], record["sid"]));
-        Assert.Equal("127.0.0.1", record["source"]);
+        Assert.StartsWith("127.", record["source"], StringComparison.Ordinal);
         Assert.Equal("main", record["engine"]);
         Assert.Contains("StartWorkflowExecution", record["operation"]);
         Assert.Equal("workflow.start", record["permission"]);

@@ -91,7 +91,7 @@ public sealed class ReloadNeverOpens
     {
         await using var gate = await Gate.StartAsync();
         Assert.Equal(GrpcCode.PermissionDenied, await StartAsync(gate, "nobody", "payments"));
-        await File.WriteAllTextAsync(gate.PolicyFile, GateSetup.Policy + "  - { who: [\"user:nobody\"], role: developer, where: { temporal: payments } }\n", Cancellation);
+        await File.WriteAllTextAsync(gate.PolicyFile, GateSetup.Policy + "\n  - { who: [\"user:nobody\"], role: developer, where: { temporal: payments } }\n", Cancellation);
         await Eventually.AnswersAsync(() => StartAsync(gate, "nobody", "payments"), status => status == 0);
     }
 

@@ -78,7 +78,7 @@ public sealed class SecretsAreNeverLogged
         "SignalWorkflowExecution" => StubAnswer.Error(5, "not%20found", Details),
         "TerminateWorkflowExecution" => new StubAnswer { Reset = 2 },
         "PollWorkflowTaskQueue" => new StubAnswer { Body = GrpcFrame.Claiming(100, System.Text.Encoding.UTF8.GetBytes(Payload)), Cut = true },
-        _ => StubAnswer.Ok(Requests.Field(1, Payload)),
+        _ => StubAnswer.Ok(Requests.Field(99, Payload)),
     };
 
     private static IEnumerable<(string, byte[])> Calls() =>

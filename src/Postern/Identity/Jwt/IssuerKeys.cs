@@ -118,9 +118,15 @@ internal sealed partial class IssuerKeys : IAsyncDisposable
         {
             while (true)
             {
-                var fetched = await FetchAsync(_stopping.Token);
+                await FetchAsync(_stopping.Token);
                 _firstFetch.TrySetResult();
-                await Task.Delay(fetched ? RefreshEvery : RetryEvery, _time, _stopping.Token);
+                // In short steps: a fetch for an unknown key may find the issuer away in between, and its return must be noticed soon.
+                var fetched = _time.GetTimestamp();
+                do
+                {
+                    await Task.Delay(RetryEvery, _time, _stopping.Token);
+                }
+                while (_unreachableSince is null && _time.GetElapsedTime(fetched) < RefreshEvery);
             }
         }
         catch (OperationCanceledException)

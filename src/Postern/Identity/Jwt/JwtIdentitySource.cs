@@ -141,7 +141,12 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
 
         if (!fresh || !issuer.IsUsable || issuer.UnreachableSince is not null)
         {
-            _failed.Add(source);
+            if (issuer.IsUsable && issuer.UnreachableSince is null)
+            {
+                // Only a flood of made-up keys counts: our own trouble must not turn into a limit for those who wait it out.
+                _failed.Add(source);
+            }
+
             Log.CannotTell(_logger, issuer.Options.Name, "its keys can't be fetched");
             return (null, new Refusal(RefusalReason.CannotTell, $"the keys of issuer {issuer.Options.Name} can't be had at the moment.", "key set not available"));
         }
