@@ -56,14 +56,21 @@ internal sealed class YamlReader
             return null;
         }
 
+        var parser = new Parser(new StringReader(text));
         try
         {
-            return new YamlReader(new Parser(new StringReader(text)), problems).ReadDocument();
+            return new YamlReader(parser, problems).ReadDocument();
         }
         catch (YamlException e)
         {
             // A word of the parser's is kept; what follows its first line repeats the position.
             problems.Error("", (int)e.Start.Line, $"this isn't YAML: {e.Message.Split('\n')[0]}");
+            return null;
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or InvalidCastException)
+        {
+            // The scanner's own assertions fail on some broken texts; a reload must end with a problem and not with the process.
+            problems.Error("", (int)(parser.Current?.End.Line ?? 0), "this isn't YAML: it can't be read from about here on");
             return null;
         }
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using Postern.Commands;
 using Postern.Tests.Configuration;
@@ -111,6 +112,49 @@ public sealed class CheckCommandTests : IDisposable
 
         await answering;
         Assert.Contains("doesn't speak HTTP/2 in clear text", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CheckOnline_RecentPollerThatThePolicyWouldDeny_IsWarnedOfByName()
+    {
+        const string Pollers = """
+            [{"caller":"okta/payments-worker","kind":"service","issuer":"okta","subject":"payments-worker","groups":[],"permission":"worker.poll","namespace":"payments","taskQueue":"payments","lastSeen":"2026-01-31T12:00:00Z"},
+             {"caller":"okta/lost-worker","kind":"service","issuer":"okta","subject":"lost-worker","groups":["ops"],"permission":"worker.poll","namespace":"payments","taskQueue":"payroll","lastSeen":"2026-01-31T12:00:00Z"}]
+            """;
+        using var gate = new TcpListener(IPAddress.Loopback, 0);
+        gate.Start();
+        var answering = Task.Run(async () =>
+        {
+            using var client = await gate.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+            var stream = client.GetStream();
+            using var reader = new StreamReader(stream, leaveOpen: true);
+            var request = await reader.ReadLineAsync(TestContext.Current.CancellationToken);
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(Pollers)}\r\nConnection: close\r\n\r\n{Pollers}"),
+                TestContext.Current.CancellationToken);
+            return request;
+        }, TestContext.Current.CancellationToken);
+        _folder.Write("policy.yaml", Repository.Read("samples/policy.yaml"));
+
+        var run = await CheckAsync(ConfigurationFolder.Minimal
+            .Replace("127.0.0.1:7733", $"127.0.0.1:{ClosedPort()}", StringComparison.Ordinal)
+            .Replace("https://example.okta.com", $"http://127.0.0.1:{ClosedPort()}", StringComparison.Ordinal)
+            + $"admin: {{ address: \"{gate.LocalEndpoint}\" }}\n", "--online");
+
+        Assert.StartsWith("GET /pollers ", await answering, StringComparison.Ordinal);
+        Assert.Contains("okta/lost-worker polled payroll in payments", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("okta/payments-worker", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CheckOnline_NoGateRuns_SaysThatPollersWereNotCompared()
+    {
+        var run = await CheckAsync(ConfigurationFolder.Minimal
+            .Replace("127.0.0.1:7733", $"127.0.0.1:{ClosedPort()}", StringComparison.Ordinal)
+            .Replace("https://example.okta.com", $"http://127.0.0.1:{ClosedPort()}", StringComparison.Ordinal)
+            + $"admin: {{ address: 127.0.0.1:{ClosedPort()} }}\n", "--online");
+
+        Assert.Contains("recent pollers were not compared", run.Error, StringComparison.Ordinal);
     }
 
     private Task<CommandRun> CheckAsync(string text, params string[] more) =>
