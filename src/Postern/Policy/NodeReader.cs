@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Postern.Configuration;
+using Postern.Model;
 
 namespace Postern.Policy;
 

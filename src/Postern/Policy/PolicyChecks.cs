@@ -43,7 +43,9 @@ internal static class PolicyChecks
             yield return problem;
         }
 
-        var lost = BuiltInRoles.Each(rule.Permissions & ~reached & ~rule.Companions).ToArray();
+        // What has no dimension at all is the cluster's; that a binding in namespaces doesn't grant it is what one expects.
+        var lost = BuiltInRoles.Each(rule.Permissions & ~reached & ~rule.Companions)
+            .Where(p => rule.Scope == RuleScope.Cluster || PermissionDimensions.Of(p) != Dimensions.None).ToArray();
         if (lost.Length > 0)
         {
             var names = string.Join(", ", lost.Take(MostNamed).Select(p => p.Name())) + (lost.Length > MostNamed ? $" and {lost.Length - MostNamed} more" : "");
@@ -75,7 +77,8 @@ internal static class PolicyChecks
     // A condition is dead where no permission that is left under it ever comes with such a name.
     private static IEnumerable<Problem> Unconsulted(PolicyRule rule, CallCatalogue catalogue, UInt128 reached)
     {
-        if ((reached & ~BuiltInRoles.Common) == 0 && (rule.Permissions & ~BuiltInRoles.Common) != 0 && rule.ConditionedOn != Dimensions.None)
+        var fully = BuiltInRoles.Set(BuiltInRoles.Each(reached).Where(p => (rule.ConditionedOn & ~PermissionDimensions.Of(p)) == Dimensions.None));
+        if ((fully & ~BuiltInRoles.Common) == 0 && (rule.Permissions & ~BuiltInRoles.Common) != 0 && rule.ConditionedOn != Dimensions.None)
         {
             yield return Error(rule, $"no permission in it can be conditioned on {Conditions(rule)} together, so it would never match");
             yield break;

@@ -18,6 +18,9 @@ internal sealed class RuleEntry(ulong hash, ImmutableArray<NameCondition> where,
 
     public UInt128 Permissions { get; private set; }
 
+    /// <summary>The rules that put permissions here.</summary>
+    public IEnumerable<PolicyRule> Rules => _owners.Select(o => o.Rule);
+
     /// <summary>The next entry with the same hash.</summary>
     public RuleEntry? Next { get; set; }
 

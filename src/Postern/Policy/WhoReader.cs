@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Postern.Configuration;
+using Postern.Model;
 
 namespace Postern.Policy;
 
