@@ -6,30 +6,31 @@ namespace Postern.Policy.Conditions;
 /// </summary>
 internal sealed class ZoneClock(TimeZoneInfo zone)
 {
-    private const long Slot = 15 * TimeSpan.TicksPerMinute;
+    private const long Quarter = 15 * TimeSpan.TicksPerMinute;
+    private const int OffsetBits = 18;
+    private const long Zero = 1L << (OffsetBits - 1);
 
-    private Kept? _kept;
+    // The quarter and its offset in seconds in one word, so that no reader sees one without the other.
+    private long _kept = -1;
 
     public long LocalTicks(DateTimeOffset now)
     {
-        var slot = now.UtcTicks / Slot;
+        var quarter = now.UtcTicks / Quarter;
         var kept = Volatile.Read(ref _kept);
-        if (kept is null || kept.Slot != slot)
+        if (kept >> OffsetBits == quarter)
         {
-            var begin = Offset(slot * Slot);
-            if (begin != Offset((slot * Slot) + Slot - 1))
-            {
-                return now.UtcTicks + Offset(now.UtcTicks);
-            }
-
-            kept = new Kept(slot, begin);
-            Volatile.Write(ref _kept, kept);
+            return now.UtcTicks + (((kept & ((1L << OffsetBits) - 1)) - Zero) * TimeSpan.TicksPerSecond);
         }
 
-        return now.UtcTicks + kept.Offset;
+        var begin = Offset(quarter * Quarter);
+        if (begin != Offset((quarter * Quarter) + Quarter - 1) || begin % TimeSpan.TicksPerSecond != 0)
+        {
+            return now.UtcTicks + Offset(now.UtcTicks);
+        }
+
+        Volatile.Write(ref _kept, (quarter << OffsetBits) | ((begin / TimeSpan.TicksPerSecond) + Zero));
+        return now.UtcTicks + begin;
     }
 
     private long Offset(long utcTicks) => zone.GetUtcOffset(new DateTime(utcTicks, DateTimeKind.Utc)).Ticks;
-
-    private sealed record Kept(long Slot, long Offset);
 }
