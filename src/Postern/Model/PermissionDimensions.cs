@@ -13,6 +13,22 @@ internal static class PermissionDimensions
 
     private static readonly Dimensions[] Table = [.. Enum.GetValues<Permission>().Select(Write)];
 
+    // For each dimension, in the order of DimensionNames.All, the permissions that have it.
+    private static readonly UInt128[] Having =
+        [.. DimensionNames.All.Select(d => Permissions.All.Where(p => (Table[(int)p] & d) != Dimensions.None).Aggregate(UInt128.Zero, (set, p) => set | p.Bit()))];
+
+    /// <summary>The permissions that can be conditioned on all of the dimensions together.</summary>
+    public static UInt128 ConditionableOn(Dimensions dimensions)
+    {
+        var set = UInt128.MaxValue;
+        for (var i = 0; i < Having.Length; i++)
+        {
+            set &= ((int)dimensions & (1 << i)) == 0 ? UInt128.MaxValue : Having[i];
+        }
+
+        return set;
+    }
+
     /// <summary>Every dimension on which a rule can condition the permission.</summary>
     public static Dimensions Of(Permission permission) => Table[(int)permission];
 

@@ -65,7 +65,14 @@ internal static class BuiltInRoles
 
     public static UInt128 Set(IEnumerable<Permission> permissions) => permissions.Aggregate(UInt128.Zero, (set, p) => set | p.Bit());
 
-    public static IEnumerable<Permission> Each(UInt128 set) => Model.Permissions.All.Where(p => (set & p.Bit()) != 0);
+    /// <summary>The permissions of a set, in the order of the list.</summary>
+    public static IEnumerable<Permission> Each(UInt128 set)
+    {
+        for (; set != 0; set &= set - 1)
+        {
+            yield return (Permission)(int)UInt128.TrailingZeroCount(set);
+        }
+    }
 
     private static Role Define(string name, Permission[] permissions, params Permission[] companions) =>
         new(name, Set(permissions), Common | Set(companions));

@@ -45,7 +45,7 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
             {
                 if ((part.Scope & scope) != default)
                 {
-                    builder.Add(rule.Rule, part.Permissions, [.. part.Where.Where(c => (c.Dimension & overlooked) == Dimensions.None)], rule.When);
+                    builder.Add(rule.Rule, part.Permissions, part.Where.RemoveAll(c => (c.Dimension & overlooked) != Dimensions.None), rule.When);
                 }
             }
         }

@@ -14,6 +14,7 @@ internal sealed class NameCondition
     {
         Dimension = dimension;
         Patterns = patterns;
+        Key = string.Join('\u0001', patterns);
         IsAny = patterns.Any(p => p.IsAny);
         // A long list of exact names in one rule must not make every call walk it.
         var exact = patterns.Where(p => p.IsExact).ToArray();
@@ -25,6 +26,9 @@ internal sealed class NameCondition
     public Dimensions Dimension { get; }
 
     public ImmutableArray<Glob> Patterns { get; }
+
+    /// <summary>The patterns in one text: conditions with the same dimension and key match alike.</summary>
+    public string Key { get; }
 
     /// <summary>The same condition as one per pattern: any of them is enough.</summary>
     public ImmutableArray<NameCondition> Singles { get; }

@@ -53,23 +53,16 @@ internal sealed record PolicyRule
     /// </summary>
     public IEnumerable<RulePart> Parts()
     {
-        var whole = UInt128.Zero;
-        foreach (var permission in BuiltInRoles.Each(Permissions))
-        {
-            var dimensions = PermissionDimensions.Of(permission);
-            if ((ConditionedOn & ~dimensions) == Dimensions.None)
-            {
-                whole |= permission.Bit();
-            }
-            else if ((Companions & permission.Bit()) != 0)
-            {
-                yield return new RulePart(permission.Bit(), Narrowing(c => (c.Dimension & dimensions) != Dimensions.None), Scope);
-            }
-        }
-
+        var whole = Permissions & PermissionDimensions.ConditionableOn(ConditionedOn);
         if (whole != 0)
         {
-            yield return new RulePart(whole, Narrowing(_ => true), Scope);
+            yield return new RulePart(whole, Narrowing(Where), Scope);
+        }
+
+        foreach (var permission in BuiltInRoles.Each(Permissions & Companions & ~whole))
+        {
+            var dimensions = PermissionDimensions.Of(permission);
+            yield return new RulePart(permission.Bit(), Narrowing(Where.RemoveAll(c => (c.Dimension & dimensions) == Dimensions.None)), Scope);
         }
 
         // Every client asks it before anything else, and it belongs to no namespace: whoever has any binding that includes it has it.
@@ -80,8 +73,8 @@ internal sealed record PolicyRule
     }
 
     // Any name will do: nothing to ask on a call, except whether there is a namespace at all.
-    private ImmutableArray<NameCondition> Narrowing(Func<NameCondition, bool> applies) =>
-        [.. Where.Where(c => applies(c) && (!c.IsAny || c.Dimension == Dimensions.Namespace))];
+    private static ImmutableArray<NameCondition> Narrowing(ImmutableArray<NameCondition> where) =>
+        where.RemoveAll(c => c.IsAny && c.Dimension != Dimensions.Namespace);
 
     public override string ToString() => Id;
 }

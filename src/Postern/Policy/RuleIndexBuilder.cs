@@ -16,6 +16,7 @@ internal sealed class RuleIndexBuilder
     private const int MostNames = 4096;
 
     private readonly Dictionary<string, (RuleEntry Entry, List<RuleEntry> Group)> _entries = new(StringComparer.Ordinal);
+    private readonly StringBuilder _text = new();
     private readonly Dictionary<string, (KeyPart[] Parts, List<RuleEntry> Entries)> _groups = new(StringComparer.Ordinal);
 
     public void Add(PolicyRule rule, UInt128 permissions, ImmutableArray<NameCondition> where, ImmutableArray<CircumstanceCondition> when)
@@ -53,10 +54,10 @@ internal sealed class RuleIndexBuilder
 
     private void Place(PolicyRule rule, UInt128 permissions, ImmutableArray<NameCondition> where, ImmutableArray<CircumstanceCondition> when)
     {
-        var alike = new StringBuilder();
+        var alike = _text.Clear();
         foreach (var condition in where)
         {
-            alike.Append((int)condition.Dimension).Append('=').AppendJoin('\u0001', condition.Patterns).Append('\u0002');
+            alike.Append((int)condition.Dimension).Append('=').Append(condition.Key).Append('\u0002');
         }
 
         foreach (var condition in when)
@@ -69,7 +70,7 @@ internal sealed class RuleIndexBuilder
         {
             var hash = 0UL;
             var parts = new List<KeyPart>(where.Length);
-            var signature = new StringBuilder();
+            var signature = _text.Clear();
             foreach (var condition in where)
             {
                 if (condition.Patterns is [var pattern] && KeyPart.TryFor(condition.Dimension, pattern, out var part))

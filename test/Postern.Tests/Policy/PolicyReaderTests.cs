@@ -1,6 +1,8 @@
 using Postern.Configuration;
 using Postern.Model;
 using Postern.Policy;
+using Postern.Policy.Conditions;
+using Postern.Tests.Configuration;
 using static Postern.Tests.Policy.TestPolicy;
 
 namespace Postern.Tests.Policy;
@@ -49,6 +51,17 @@ public sealed class PolicyReaderTests
         Assert.False(set.For(User("eve", "oncall")).Decide(On(Permission.WorkflowDelete), Monday).IsAllowed);
         Assert.True(set.For(Make(CallerKind.Agent, "reporter", [])).Decide(Start("x", "Report"), Monday).IsAllowed);
         Assert.Matches("^[0-9a-f]{12}$", set.Version);
+    }
+
+    [Fact]
+    public void Example_OfTheDocument_LoadsWithoutAnError()
+    {
+        var document = Repository.Read("docs/policy.md");
+        var yaml = document[(document.IndexOf("```yaml\n", StringComparison.Ordinal) + 8)..];
+        Of(yaml[..yaml.IndexOf("```", StringComparison.Ordinal)]);
+        Assert.All(BuiltInRoles.All, r => Assert.Contains($"`{r.Name}`", document));
+        Assert.All(DimensionNames.All.Skip(1), d => Assert.Contains($"`{d.Name()}`", document));
+        Assert.All(ConditionKinds.ByKey.Keys, k => Assert.Contains($"| `{k}` |", document));
     }
 
     [Fact]

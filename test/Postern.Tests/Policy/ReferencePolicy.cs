@@ -61,7 +61,7 @@ internal static class ReferencePolicy
         var unknown = (demand.Unknown & condition.Dimension) != Dimensions.None;
         if (demand.NameIn(condition.Dimension) is { } name)
         {
-            var matches = condition.Patterns.Any(p => Regex.IsMatch(name, $"^{Regex.Escape(p.Text).Replace("\\*", ".*")}\\z", RegexOptions.Singleline));
+            var matches = condition.Patterns.Any(p => Regex.IsMatch(name, $"^{Regex.Escape(p.Text).Replace("\\*", ".*")}\\z", RegexOptions.Singleline | RegexOptions.NonBacktracking));
             return matches ? Truth.Yes : Truth.No;
         }
 
