@@ -17,7 +17,7 @@ for (let i = 0; i < count; i++) {
     authorization: `Bearer ${token}`, 'grpc-timeout': '600S', 'client-name': 'temporal-go', 'client-version': '1.50.0', 'temporal-namespace': 'payments',
   });
   stream.on('error', () => { failed++; });
-  stream.on('response', (headers) => { failed++; console.error('answered', headers['grpc-status'], headers['grpc-message']); });
+  stream.on('response', (headers) => { failed++; console.error('answered', headers[':status'], headers['grpc-status'] ?? '', headers['grpc-message'] ?? ''); });
   stream.on('data', () => {});
   stream.end(body);
   if (i % 250 === 249) await new Promise((r) => setTimeout(r, 20));
