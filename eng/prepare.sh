@@ -37,9 +37,9 @@ build_dotnet() {
 }
 
 build_sdk() {
-  install_npm test/sdk
-  say "Building test/sdk"
-  (cd test/sdk && npm run --silent build) >&2
+  install_npm tests/sdk
+  say "Building tests/sdk"
+  (cd tests/sdk && npm run --silent build) >&2
 }
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1

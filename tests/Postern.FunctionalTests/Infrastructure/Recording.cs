@@ -18,7 +18,7 @@ internal sealed record RecordedCall(
     public override string ToString() => $"{File}#{Seq} {Operation}";
 }
 
-/// <summary>Reads the recordings in <c>test/captures</c>.</summary>
+/// <summary>Reads the recordings in <c>tests/captures</c>.</summary>
 internal static class Recording
 {
     public static string Folder { get; } = System.IO.Path.GetFullPath(System.IO.Path.Combine(Here(), "../../captures/temporal"));

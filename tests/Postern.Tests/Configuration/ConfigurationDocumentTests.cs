@@ -5,13 +5,13 @@ namespace Postern.Tests.Configuration;
 
 /// <summary>
 /// Schema, reference and samples are what the options types say. To write the first two anew:
-/// <c>POSTERN_WRITE_DOCS=1 dotnet run --project test/Postern.Tests -- -class Postern.Tests.Configuration.ConfigurationDocumentTests</c>
+/// <c>POSTERN_WRITE_DOCS=1 dotnet run --project tests/Postern.Tests -- -class Postern.Tests.Configuration.ConfigurationDocumentTests</c>
 /// </summary>
 public sealed class ConfigurationDocumentTests
 {
     private const string Schema = "docs/postern.schema.json";
     private const string Reference = "docs/configuration.md";
-    private const string Marker = "<!-- From here on written from the options types; see test/Postern.Tests/Configuration/ConfigurationDocumentTests.cs -->\n";
+    private const string Marker = "<!-- From here on written from the options types; see tests/Postern.Tests/Configuration/ConfigurationDocumentTests.cs -->\n";
 
     public static TheoryData<string> Samples() =>
         [.. Directory.GetFiles(Repository.Path("samples"), "postern*.yaml", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Repository.Path("samples"), f))];
