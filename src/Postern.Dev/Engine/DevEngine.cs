@@ -37,7 +37,7 @@ internal sealed class DevEngine : IAsyncDisposable
 
     public static async Task<DevEngine> StartAsync(DevEngineOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
-        var engineState = new EngineState(options);
+        var engineState = new EngineState(options, loggers.CreateLogger<EngineState>());
         KeySet? keySet = null;
         if (options.Authorization is { } authorization)
         {
@@ -53,6 +53,9 @@ internal sealed class DevEngine : IAsyncDisposable
         var address = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new DevEngine(application, engineState, keySet, new IPEndPoint(options.Endpoint.Address, new Uri(address).Port));
     }
+
+    /// <summary>Fetches the keys now instead of at the next tick.</summary>
+    public Task RefreshKeysAsync() => keys?.RefreshAsync(CancellationToken.None) ?? Task.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
@@ -70,6 +73,8 @@ internal sealed class DevEngine : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // Clients behind a proxy that ended TLS still say https.
+            kestrel.AllowAlternateSchemes = true;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Dev.Engine.Queues;
 using Postern.Dev.Engine.Runs;
 using Postern.Dev.Engine.Services;
@@ -9,20 +11,18 @@ namespace Postern.Dev.Engine;
 /// Everything the engine knows, behind one lock: work in memory is short, and what crosses workflows (children, signals between them) needs no order of locks.
 /// Nothing is awaited inside; who waits does so on a task that is completed under the lock and continues outside.
 /// </summary>
-internal sealed class EngineState : IDisposable
+internal sealed partial class EngineState : IDisposable
 {
     private readonly Lock gate = new();
     private readonly Queue<Action> deferred = new();
+    private readonly ILogger<EngineState> logger;
     private long lastTaskId = 1_048_576;
 
-    public EngineState(DevEngineOptions options)
+    public EngineState(DevEngineOptions options, ILogger<EngineState>? logger = null)
     {
+        this.logger = logger ?? NullLogger<EngineState>.Instance;
         Options = options;
-        Timers = new EngineTimers(options.Time, work => Enter(null, () =>
-        {
-            work();
-            return true;
-        }));
+        Timers = new EngineTimers(options.Time, Enter, Try);
         Queues = new WorkQueues(this);
         Namespaces = new NamespaceStore(options);
     }
@@ -64,7 +64,7 @@ internal sealed class EngineState : IDisposable
                 {
                     As(null, () =>
                     {
-                        next();
+                        Try(next);
                         return true;
                     });
                 }
@@ -99,4 +99,23 @@ internal sealed class EngineState : IDisposable
     public void EndPolls() => Enter(Queues.EndAll);
 
     public void Dispose() => Timers.Dispose();
+
+    // What nobody waits for must not end the process when it goes wrong, nor be silent.
+    private void Try(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception error)
+        {
+            Log.Failed(logger, error);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "The engine's own work failed", EventName = "EngineWorkFailed")]
+        public static partial void Failed(ILogger logger, Exception error);
+    }
 }

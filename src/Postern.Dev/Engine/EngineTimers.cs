@@ -5,13 +5,18 @@ internal sealed class EngineTimers : IDisposable
 {
     private readonly PriorityQueue<Entry, (long Due, long Order)> heap = new();
     private readonly TimeProvider time;
+    private readonly Action<Action> run;
     private readonly ITimer timer;
     private DateTimeOffset armed = DateTimeOffset.MaxValue;
     private long order;
 
-    public EngineTimers(TimeProvider time, Action<Action> enter)
+    /// <param name="time">The clock.</param>
+    /// <param name="enter">Does work under the engine's lock.</param>
+    /// <param name="run">Runs what a timer was set for; its failure must not keep the others from firing.</param>
+    public EngineTimers(TimeProvider time, Action<Action> enter, Action<Action> run)
     {
         this.time = time;
+        this.run = run;
         timer = time.CreateTimer(_ => enter(Fire), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -36,7 +41,7 @@ internal sealed class EngineTimers : IDisposable
             heap.Dequeue();
             if (entry.Take() is { } callback)
             {
-                callback();
+                run(callback);
             }
         }
 

@@ -74,13 +74,7 @@ internal sealed class TokenReader(DevEngineAuthorization options, KeySet keys, T
             return before;
         }
 
-        if (!handler.CanReadToken(token))
-        {
-            return null;
-        }
-
-        var jwt = handler.ReadJsonWebToken(token);
-        if (jwt.Kid is not { Length: > 0 } kid || !known.TryGetValue(kid, out var key))
+        if (Decode(token) is not { } jwt || jwt.Kid is not { Length: > 0 } kid || !known.TryGetValue(kid, out var key))
         {
             return null;
         }
@@ -102,6 +96,19 @@ internal sealed class TokenReader(DevEngineAuthorization options, KeySet keys, T
 
         verified[token] = payload;
         return payload;
+    }
+
+    private JsonWebToken? Decode(string token)
+    {
+        try
+        {
+            return handler.CanReadToken(token) ? handler.ReadJsonWebToken(token) : null;
+        }
+        catch (Exception error) when (error is ArgumentException or SecurityTokenException or JsonException or FormatException or InvalidOperationException)
+        {
+            // Not a token that could be read: as good as none.
+            return null;
+        }
     }
 
     private Payload? Read(JsonWebToken jwt)

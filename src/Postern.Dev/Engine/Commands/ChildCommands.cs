@@ -39,11 +39,8 @@ internal static class ChildCommands
             SearchAttributes = attributes.SearchAttributes,
             Priority = attributes.Priority,
         };
-        var written = run.Log.Append(EventType.StartChildWorkflowExecutionInitiated, e =>
-        {
-            e.UserMetadata = command.UserMetadata;
-            e.StartChildWorkflowExecutionInitiatedEventAttributes = initiated;
-        });
+        var written = run.Log.Append(
+            EventType.StartChildWorkflowExecutionInitiated, command, e => e.StartChildWorkflowExecutionInitiatedEventAttributes = initiated);
         run.Children.Initiate(written.EventId, initiated, () =>
         {
             var executionTimeout = Retry.Of(initiated.WorkflowExecutionTimeout);

@@ -17,29 +17,30 @@ internal static class CloseCommands
         switch (command.CommandType)
         {
             case CommandType.CompleteWorkflowExecution:
-                Complete(state, run, command.CompleteWorkflowExecutionCommandAttributes, completedId);
+                Complete(state, run, command, completedId);
                 break;
             case CommandType.FailWorkflowExecution:
-                Fail(state, run, command.FailWorkflowExecutionCommandAttributes, completedId);
+                Fail(state, run, command, completedId);
                 break;
             case CommandType.CancelWorkflowExecution:
                 var details = command.CancelWorkflowExecutionCommandAttributes.Details;
-                run.Log.Append(EventType.WorkflowExecutionCanceled, e => e.WorkflowExecutionCanceledEventAttributes =
+                run.Log.Append(EventType.WorkflowExecutionCanceled, command, e => e.WorkflowExecutionCanceledEventAttributes =
                     new WorkflowExecutionCanceledEventAttributes { WorkflowTaskCompletedEventId = completedId, Details = details });
                 run.Close(WorkflowExecutionStatus.Canceled);
                 break;
             case CommandType.ContinueAsNewWorkflowExecution:
-                ContinueAsNew(state, run, command.ContinueAsNewWorkflowExecutionCommandAttributes, completedId);
+                ContinueAsNew(state, run, command, completedId);
                 break;
             default:
                 throw new RpcException(StatusCode.InvalidArgument, $"Unknown command type: {command.CommandType}");
         }
     }
 
-    private static void Complete(EngineState state, WorkflowRun run, CompleteWorkflowExecutionCommandAttributes attributes, long completedId)
+    private static void Complete(EngineState state, WorkflowRun run, Command command, long completedId)
     {
+        var attributes = command.CompleteWorkflowExecutionCommandAttributes;
         var next = RunChain.AfterSuccess(state, run, attributes.Result);
-        run.Log.Append(EventType.WorkflowExecutionCompleted, e => e.WorkflowExecutionCompletedEventAttributes = new WorkflowExecutionCompletedEventAttributes
+        run.Log.Append(EventType.WorkflowExecutionCompleted, command, e => e.WorkflowExecutionCompletedEventAttributes = new WorkflowExecutionCompletedEventAttributes
         {
             Result = attributes.Result,
             WorkflowTaskCompletedEventId = completedId,
@@ -49,10 +50,11 @@ internal static class CloseCommands
         RunChain.Follow(state, next);
     }
 
-    private static void Fail(EngineState state, WorkflowRun run, FailWorkflowExecutionCommandAttributes attributes, long completedId)
+    private static void Fail(EngineState state, WorkflowRun run, Command command, long completedId)
     {
+        var attributes = command.FailWorkflowExecutionCommandAttributes;
         var (why, next) = RunChain.AfterFailure(state, run, attributes.Failure);
-        run.Log.Append(EventType.WorkflowExecutionFailed, e => e.WorkflowExecutionFailedEventAttributes = new WorkflowExecutionFailedEventAttributes
+        run.Log.Append(EventType.WorkflowExecutionFailed, command, e => e.WorkflowExecutionFailedEventAttributes = new WorkflowExecutionFailedEventAttributes
         {
             Failure = attributes.Failure,
             RetryState = why,
@@ -63,10 +65,11 @@ internal static class CloseCommands
         RunChain.Follow(state, next);
     }
 
-    private static void ContinueAsNew(EngineState state, WorkflowRun run, ContinueAsNewWorkflowExecutionCommandAttributes attributes, long completedId)
+    private static void ContinueAsNew(EngineState state, WorkflowRun run, Command command, long completedId)
     {
+        var attributes = command.ContinueAsNewWorkflowExecutionCommandAttributes;
         var next = RunChain.AsNew(state, run, attributes);
-        run.Log.Append(EventType.WorkflowExecutionContinuedAsNew, e => e.WorkflowExecutionContinuedAsNewEventAttributes =
+        run.Log.Append(EventType.WorkflowExecutionContinuedAsNew, command, e => e.WorkflowExecutionContinuedAsNewEventAttributes =
             new WorkflowExecutionContinuedAsNewEventAttributes
             {
                 NewExecutionRunId = next.RunId,

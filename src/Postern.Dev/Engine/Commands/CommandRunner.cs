@@ -52,7 +52,7 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
                 ScheduleActivity(command);
                 break;
             case CommandType.RequestCancelActivityTask:
-                CancelActivity(command.RequestCancelActivityTaskCommandAttributes.ScheduledEventId);
+                CancelActivity(command);
                 break;
             case CommandType.StartTimer:
                 StartTimer(command);
@@ -92,11 +92,7 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
         var attributes = command.ScheduleActivityTaskCommandAttributes;
         var scheduled = ActivityTimeouts.Complete(run, attributes);
         scheduled.WorkflowTaskCompletedEventId = completedId;
-        var written = run.Log.Append(EventType.ActivityTaskScheduled, e =>
-        {
-            e.UserMetadata = command.UserMetadata;
-            e.ActivityTaskScheduledEventAttributes = scheduled;
-        });
+        var written = run.Log.Append(EventType.ActivityTaskScheduled, command, e => e.ActivityTaskScheduledEventAttributes = scheduled);
         var eager = attributes.RequestEagerExecution && scheduled.TaskQueue.Name == run.Start.TaskQueue;
         var activity = run.Activities.Schedule(written.EventId, scheduled, dispatch: !eager);
         if (eager)
@@ -105,9 +101,10 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
         }
     }
 
-    private void CancelActivity(long scheduledId)
+    private void CancelActivity(Command command)
     {
-        var requested = run.Log.Append(EventType.ActivityTaskCancelRequested, e => e.ActivityTaskCancelRequestedEventAttributes =
+        var scheduledId = command.RequestCancelActivityTaskCommandAttributes.ScheduledEventId;
+        var requested = run.Log.Append(EventType.ActivityTaskCancelRequested, command, e => e.ActivityTaskCancelRequestedEventAttributes =
             new ActivityTaskCancelRequestedEventAttributes { ScheduledEventId = scheduledId, WorkflowTaskCompletedEventId = completedId });
         // One that ended meanwhile has its end in the buffer: nothing is left to cancel.
         if (run.Activities.Find(scheduledId) is { } activity && run.Activities.RequestCancel(activity, requested.EventId, answer.Identity))
@@ -119,15 +116,11 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
     private void StartTimer(Command command)
     {
         var attributes = command.StartTimerCommandAttributes;
-        var started = run.Log.Append(EventType.TimerStarted, e =>
+        var started = run.Log.Append(EventType.TimerStarted, command, e => e.TimerStartedEventAttributes = new TimerStartedEventAttributes
         {
-            e.UserMetadata = command.UserMetadata;
-            e.TimerStartedEventAttributes = new TimerStartedEventAttributes
-            {
-                TimerId = attributes.TimerId,
-                StartToFireTimeout = attributes.StartToFireTimeout,
-                WorkflowTaskCompletedEventId = completedId,
-            };
+            TimerId = attributes.TimerId,
+            StartToFireTimeout = attributes.StartToFireTimeout,
+            WorkflowTaskCompletedEventId = completedId,
         });
         run.Timers.Start(attributes.TimerId, started.EventId, Retry.Of(attributes.StartToFireTimeout));
     }
@@ -137,7 +130,7 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
         var id = command.CancelTimerCommandAttributes.TimerId;
         if (run.Timers.Cancel(id) is { } startedId)
         {
-            run.Log.Append(EventType.TimerCanceled, e => e.TimerCanceledEventAttributes = new TimerCanceledEventAttributes
+            run.Log.Append(EventType.TimerCanceled, command, e => e.TimerCanceledEventAttributes = new TimerCanceledEventAttributes
             {
                 TimerId = id,
                 StartedEventId = startedId,

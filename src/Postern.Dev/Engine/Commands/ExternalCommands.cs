@@ -14,9 +14,8 @@ internal static class ExternalCommands
     public static void Signal(EngineState state, WorkflowRun run, Command command, long completedId)
     {
         var attributes = command.SignalExternalWorkflowExecutionCommandAttributes;
-        var initiated = run.Log.Append(EventType.SignalExternalWorkflowExecutionInitiated, e =>
+        var initiated = run.Log.Append(EventType.SignalExternalWorkflowExecutionInitiated, command, e =>
         {
-            e.UserMetadata = command.UserMetadata;
             e.SignalExternalWorkflowExecutionInitiatedEventAttributes = new SignalExternalWorkflowExecutionInitiatedEventAttributes
             {
                 WorkflowTaskCompletedEventId = completedId,
@@ -41,7 +40,7 @@ internal static class ExternalCommands
                 ExternalWorkflowExecution = run.Execution,
                 RequestId = Guid.NewGuid().ToString(),
             });
-            Tell(run, SignalOutcome(run, initiated.EventId, attributes.Execution, completedId, target is not null));
+            Tell(run, SignalOutcome(run, initiated.EventId, attributes.Execution, target is not null));
         });
     }
 
@@ -49,9 +48,8 @@ internal static class ExternalCommands
     {
         var attributes = command.RequestCancelExternalWorkflowExecutionCommandAttributes;
         var execution = new WorkflowExecution { WorkflowId = attributes.WorkflowId, RunId = attributes.RunId };
-        var initiated = run.Log.Append(EventType.RequestCancelExternalWorkflowExecutionInitiated, e =>
+        var initiated = run.Log.Append(EventType.RequestCancelExternalWorkflowExecutionInitiated, command, e =>
         {
-            e.UserMetadata = command.UserMetadata;
             e.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes = new RequestCancelExternalWorkflowExecutionInitiatedEventAttributes
             {
                 WorkflowTaskCompletedEventId = completedId,
@@ -76,12 +74,12 @@ internal static class ExternalCommands
                 });
             }
 
-            Tell(run, CancelOutcome(run, initiated.EventId, execution, completedId, target is not null));
+            Tell(run, CancelOutcome(run, initiated.EventId, execution, target is not null));
         });
     }
 
     private static (EventType Type, Action<HistoryEvent> Fill) SignalOutcome(
-        WorkflowRun run, long initiatedId, WorkflowExecution execution, long completedId, bool reached) => reached
+        WorkflowRun run, long initiatedId, WorkflowExecution execution, bool reached) => reached
         ? (EventType.ExternalWorkflowExecutionSignaled, e => e.ExternalWorkflowExecutionSignaledEventAttributes =
             new ExternalWorkflowExecutionSignaledEventAttributes
             {
@@ -94,7 +92,6 @@ internal static class ExternalCommands
             new SignalExternalWorkflowExecutionFailedEventAttributes
             {
                 Cause = SignalExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
-                WorkflowTaskCompletedEventId = completedId,
                 Namespace = run.Start.Namespace.Name,
                 NamespaceId = run.Start.Namespace.Id,
                 WorkflowExecution = execution,
@@ -102,7 +99,7 @@ internal static class ExternalCommands
             });
 
     private static (EventType Type, Action<HistoryEvent> Fill) CancelOutcome(
-        WorkflowRun run, long initiatedId, WorkflowExecution execution, long completedId, bool reached) => reached
+        WorkflowRun run, long initiatedId, WorkflowExecution execution, bool reached) => reached
         ? (EventType.ExternalWorkflowExecutionCancelRequested, e => e.ExternalWorkflowExecutionCancelRequestedEventAttributes =
             new ExternalWorkflowExecutionCancelRequestedEventAttributes
             {
@@ -115,7 +112,6 @@ internal static class ExternalCommands
             new RequestCancelExternalWorkflowExecutionFailedEventAttributes
             {
                 Cause = CancelExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
-                WorkflowTaskCompletedEventId = completedId,
                 Namespace = run.Start.Namespace.Name,
                 NamespaceId = run.Start.Namespace.Id,
                 WorkflowExecution = execution,

@@ -17,10 +17,10 @@ internal static class NoteCommands
                 RecordMarker(run, command, completedId);
                 break;
             case CommandType.UpsertWorkflowSearchAttributes:
-                Upsert(run, command.UpsertWorkflowSearchAttributesCommandAttributes, completedId);
+                Upsert(run, command, completedId);
                 break;
             default:
-                Modify(run, command.ModifyWorkflowPropertiesCommandAttributes, completedId);
+                Modify(run, command, completedId);
                 break;
         }
     }
@@ -36,17 +36,14 @@ internal static class NoteCommands
             Failure = attributes.Failure,
         };
         marker.Details.Add(attributes.Details);
-        run.Log.Append(EventType.MarkerRecorded, e =>
-        {
-            e.UserMetadata = command.UserMetadata;
-            e.MarkerRecordedEventAttributes = marker;
-        });
+        run.Log.Append(EventType.MarkerRecorded, command, e => e.MarkerRecordedEventAttributes = marker);
     }
 
-    private static void Upsert(WorkflowRun run, UpsertWorkflowSearchAttributesCommandAttributes attributes, long completedId)
+    private static void Upsert(WorkflowRun run, Command command, long completedId)
     {
+        var attributes = command.UpsertWorkflowSearchAttributesCommandAttributes;
         var typed = run.Start.Namespace.SearchAttributes.Typed(attributes.SearchAttributes, run.Start.Namespace.Name) ?? new SearchAttributes();
-        run.Log.Append(EventType.UpsertWorkflowSearchAttributes, e => e.UpsertWorkflowSearchAttributesEventAttributes =
+        run.Log.Append(EventType.UpsertWorkflowSearchAttributes, command, e => e.UpsertWorkflowSearchAttributesEventAttributes =
             new UpsertWorkflowSearchAttributesEventAttributes { WorkflowTaskCompletedEventId = completedId, SearchAttributes = typed });
         var merged = run.SearchAttributes?.Clone() ?? new SearchAttributes();
         foreach (var (name, value) in typed.IndexedFields)
@@ -64,9 +61,10 @@ internal static class NoteCommands
         run.SearchAttributes = merged;
     }
 
-    private static void Modify(WorkflowRun run, ModifyWorkflowPropertiesCommandAttributes attributes, long completedId)
+    private static void Modify(WorkflowRun run, Command command, long completedId)
     {
-        run.Log.Append(EventType.WorkflowPropertiesModified, e => e.WorkflowPropertiesModifiedEventAttributes =
+        var attributes = command.ModifyWorkflowPropertiesCommandAttributes;
+        run.Log.Append(EventType.WorkflowPropertiesModified, command, e => e.WorkflowPropertiesModifiedEventAttributes =
             new WorkflowPropertiesModifiedEventAttributes { WorkflowTaskCompletedEventId = completedId, UpsertedMemo = attributes.UpsertedMemo });
         if (attributes.UpsertedMemo is null)
         {

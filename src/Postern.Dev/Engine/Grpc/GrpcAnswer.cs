@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Temporalio.Api.ErrorDetails.V1;
 
@@ -30,9 +31,10 @@ internal static class GrpcAnswer
 
     public static void End(HttpContext http)
     {
-        http.Response.AppendTrailer("grpc-status", "0");
-        // Present and empty, as the server's: a StringValues without any value would be left out.
-        http.Response.AppendTrailer("grpc-message", new StringValues(""));
+        var trailers = http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers;
+        trailers["grpc-status"] = "0";
+        // Present and empty, as the server's. Set, not appended: AppendTrailer leaves empty values out.
+        trailers["grpc-message"] = new StringValues("");
     }
 
     public static async Task WriteErrorAsync(HttpContext http, RpcException error)

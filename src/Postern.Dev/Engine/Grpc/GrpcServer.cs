@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Dev.Engine.Authorization;
 
@@ -63,7 +62,7 @@ internal sealed partial class GrpcServer(FrozenDictionary<string, FrozenDictiona
         using var deadline = timeout is { } wait ? new CancellationTokenSource(wait < TimeSpan.Zero ? TimeSpan.Zero : wait, time) : null;
         using var gone = deadline is null ? null : CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         var token = gone?.Token ?? http.RequestAborted;
-        if (timeout is { } short_ && short_ < TimeSpan.FromMilliseconds(1))
+        if (timeout < TimeSpan.FromMilliseconds(1))
         {
             throw new RpcException(StatusCode.DeadlineExceeded, "context deadline exceeded");
         }
@@ -83,12 +82,6 @@ internal sealed partial class GrpcServer(FrozenDictionary<string, FrozenDictiona
         if (!methods.TryGetValue(method, out var target))
         {
             throw new RpcException(StatusCode.Unimplemented, $"unknown method {method} for service {service}");
-        }
-
-        if (http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
-        {
-            // The server waits for a message that can't come any more; so do we.
-            await Task.Delay(Timeout.InfiniteTimeSpan, time, token);
         }
 
         var encoding = http.Request.Headers["grpc-encoding"].ToString();

@@ -37,7 +37,7 @@ internal sealed class ChildBook(EngineState state, WorkflowRun run)
     }
 
     /// <summary>This run ended: what that means for the children that are still running was agreed at their start.</summary>
-    public void ParentClosed(WorkflowExecutionStatus status)
+    public void ParentClosed()
     {
         foreach (var child in pending.Values)
         {

@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using Temporalio.Api.Command.V1;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
@@ -31,6 +32,14 @@ internal sealed class EventLog(EngineState state)
 
     /// <summary>Writes an event now.</summary>
     public HistoryEvent Append(EventType type, Action<HistoryEvent> fill) => Write(new Pending(type, fill, state.Now, state.Caller, ""));
+
+    /// <summary>Writes the event of a worker's command, with what the SDK notes beside it.</summary>
+    public HistoryEvent Append(EventType type, Command command, Action<HistoryEvent> fill) => Append(type, e =>
+    {
+        e.UserMetadata = command.UserMetadata;
+        e.EventGroupMarkers.Add(command.EventGroupMarkers);
+        fill(e);
+    });
 
     /// <summary>Writes an event from outside: now, or when the worker is done.</summary>
     /// <param name="type">What happened.</param>

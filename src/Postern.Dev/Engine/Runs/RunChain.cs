@@ -82,6 +82,9 @@ internal static class RunChain
     {
         RunId = Guid.NewGuid().ToString(),
         OriginalRunId = "",
+        // Nobody asked for this run; the chain's first says who began it.
+        Identity = "",
+        UserMetadata = null,
         ContinuedRunId = run.RunId,
         Initiator = initiator,
         Backoff = Max(backoff, TimeSpan.Zero),

@@ -151,7 +151,7 @@ internal sealed class UpdateBook(WorkflowRun run)
     private void Reject(WorkflowUpdate update, Failure failure)
     {
         Forget(update);
-        update.Reject(failure);
+        update.Complete(new Outcome { Failure = failure });
     }
 
     private void Complete(WorkflowUpdate update, Response response)

@@ -146,7 +146,7 @@ internal sealed class WorkflowRun
             state.Defer(() => parent.Run.Children.Closed(parent.InitiatedEventId, this, last));
         }
 
-        state.Defer(() => Children.ParentClosed(status));
+        state.Defer(Children.ParentClosed);
     }
 
     /// <summary>Ends the run from outside, whatever its worker is doing.</summary>

@@ -106,11 +106,6 @@ internal sealed class WorkflowTaskSlot
     /// <summary>The task that a worker answers; refused when it isn't with a worker (any more).</summary>
     public PendingWorkflowTask Answered(TaskToken token)
     {
-        if (!run.Running)
-        {
-            throw RunStore.Completed();
-        }
-
         var same = Pending is { Started: true } task
             && task.ScheduledId == token.ScheduledEventId
             && task.Attempt == token.Attempt

@@ -19,8 +19,6 @@ internal sealed class WorkflowUpdate(WorkflowRun run, Request request)
 
     public Outcome? Outcome { get; private set; }
 
-    public bool Rejected { get; private set; }
-
     public bool Sent { get; set; }
 
     public long AcceptedEventId { get; private set; }
@@ -40,12 +38,6 @@ internal sealed class WorkflowUpdate(WorkflowRun run, Request request)
     {
         Outcome = outcome;
         Move(UpdateWorkflowExecutionLifecycleStage.Completed);
-    }
-
-    public void Reject(Temporalio.Api.Failure.V1.Failure failure)
-    {
-        Rejected = true;
-        Complete(new Outcome { Failure = failure });
     }
 
     public void Abort(RpcException why)

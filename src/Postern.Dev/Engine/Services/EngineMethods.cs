@@ -95,9 +95,12 @@ internal static class EngineMethods
     {
         var workers = new WorkerService(state);
         yield return GrpcMethod.Waiting<PollNexusTaskQueueRequest, PollNexusTaskQueueResponse>("PollNexusTaskQueue", workers.PollNexusAsync);
+        yield return GrpcMethod.Of<RespondNexusTaskCompletedRequest, RespondNexusTaskCompletedResponse>("RespondNexusTaskCompleted", (_, _) => throw WorkerService.NoNexusTask());
+        yield return GrpcMethod.Of<RespondNexusTaskFailedRequest, RespondNexusTaskFailedResponse>("RespondNexusTaskFailed", (_, _) => throw WorkerService.NoNexusTask());
         yield return GrpcMethod.Of<RecordWorkerHeartbeatRequest, RecordWorkerHeartbeatResponse>("RecordWorkerHeartbeat", workers.Heartbeat);
         yield return GrpcMethod.Of<ShutdownWorkerRequest, ShutdownWorkerResponse>("ShutdownWorker", workers.Shutdown);
         yield return GrpcMethod.Of<ListWorkersRequest, ListWorkersResponse>("ListWorkers", workers.List);
+        yield return GrpcMethod.Of<DescribeWorkerRequest, DescribeWorkerResponse>("DescribeWorker", workers.Describe);
         yield return GrpcMethod.Of<CountWorkersRequest, CountWorkersResponse>("CountWorkers", workers.Count);
     }
 
@@ -110,7 +113,8 @@ internal static class EngineMethods
         yield return Refuse<ListWorkflowRulesRequest>("ListWorkflowRules", _ => "method ListWorkflowRules not supported");
         yield return Refuse<TriggerWorkflowRuleRequest>("TriggerWorkflowRule", _ => "method TriggerWorkflowRule not supported");
         yield return Refuse<PauseWorkflowExecutionRequest>("PauseWorkflowExecution", r => $"workflow pause is not enabled for namespace: {r.Namespace}");
-        yield return Refuse<UnpauseWorkflowExecutionRequest>("UnpauseWorkflowExecution", r => $"workflow pause is not enabled for namespace: {r.Namespace}");
+        yield return GrpcMethod.Of<UnpauseWorkflowExecutionRequest, UnpauseWorkflowExecutionResponse>(
+            "UnpauseWorkflowExecution", (_, _) => throw new RpcException(StatusCode.FailedPrecondition, "workflow is not paused."));
         yield return Refuse<FetchWorkerConfigRequest>("FetchWorkerConfig", _ => "FetchWorkerConfig command is not enabled.");
         yield return Refuse<UpdateWorkerConfigRequest>("UpdateWorkerConfig", _ => "UpdateWorkerConfig command is not enabled.");
         const string deployments = "Deployments are deprecated and no longer supported, use Worker Deployments instead";

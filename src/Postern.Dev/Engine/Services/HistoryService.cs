@@ -25,7 +25,9 @@ internal sealed class HistoryService(EngineState state)
             var (answer, change) = state.Enter(call.Principal, () =>
             {
                 var run = state.Runs.Get(space.Id, page is null ? request.Execution : new WorkflowExecution { WorkflowId = request.Execution?.WorkflowId ?? "", RunId = page.RunId });
-                var answer = onlyClose ? Close(run, request.WaitNewEvent, call) : Page(run, page?.NextId ?? 1, request);
+                // Who asks for the current run waits for that one, not for the one after it.
+                page ??= new PageToken(run.RunId, 1);
+                var answer = onlyClose ? Close(run, request.WaitNewEvent, call) : Page(run, page.NextId, request);
                 return (answer, answer is null ? run.Log.WatchAsync() : null);
             });
             if (answer is not null)

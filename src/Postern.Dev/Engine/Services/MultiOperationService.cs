@@ -31,7 +31,13 @@ internal sealed class MultiOperationService(EngineState state, StartService star
         }
 
         var answer = new ExecuteMultiOperationResponse();
-        answer.Responses.Add(new ExecuteMultiOperationResponse.Types.Response { StartWorkflow = StartService.Answer(run, started) });
+        var startAnswer = StartService.Answer(run, started);
+        if (!started)
+        {
+            startAnswer.FirstExecutionRunId = "";
+        }
+
+        answer.Responses.Add(new ExecuteMultiOperationResponse.Types.Response { StartWorkflow = startAnswer });
         answer.Responses.Add(new ExecuteMultiOperationResponse.Types.Response { UpdateWorkflow = updated });
         return answer;
     }

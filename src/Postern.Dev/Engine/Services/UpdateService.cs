@@ -101,7 +101,8 @@ internal sealed class UpdateService(EngineState state)
 
     private static Link? LinkOf(WorkflowUpdate update) => update switch
     {
-        { Rejected: true } => Links.Run(update.Run, "Update rejected"),
+        // The server calls a failed update rejected too, accepted or not.
+        { Outcome.Failure: not null } => Links.Run(update.Run, "Update rejected"),
         { Stage: Stage.Accepted or Stage.Completed } => Links.Request(update.Run, update.Request.RequestId, EventType.WorkflowExecutionUpdateAccepted),
         _ => null,
     };

@@ -1,6 +1,6 @@
 using Postern.Dev.Engine.Grpc;
 using Postern.Dev.Engine.Queues;
-using Temporalio.Api.Enums.V1;
+using Temporalio.Api.ErrorDetails.V1;
 using Temporalio.Api.Worker.V1;
 using Temporalio.Api.WorkflowService.V1;
 
@@ -93,6 +93,17 @@ internal sealed class WorkerService(EngineState state)
             return answer;
         });
     }
+
+    public DescribeWorkerResponse Describe(DescribeWorkerRequest request, CallContext call)
+    {
+        var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () => state.Workers.Find(space.Id, request.WorkerInstanceKey) is { } heartbeat
+            ? new DescribeWorkerResponse { WorkerInfo = new WorkerInfo { WorkerHeartbeat = heartbeat } }
+            : throw new RpcException(StatusCode.NotFound, $"Worker {request.WorkerInstanceKey} not found", new NotFoundFailure()));
+    }
+
+    /// <summary>No Nexus task is ever given out here, so none can be answered.</summary>
+    public static RpcException NoNexusTask() => new(StatusCode.NotFound, "Nexus task not found or already expired", new NotFoundFailure());
 
     public CountWorkersResponse Count(CountWorkersRequest request, CallContext call)
     {

@@ -91,7 +91,7 @@ internal sealed class WorkflowTaskService(EngineState state)
     // An update that can't be carried out any more says why itself; other refusals are the server's.
     private static Failure? FailureOf(CommandRefusal refusal) => refusal.Cause == WorkflowTaskFailedCause.UnhandledCommand
         ? null
-        : new Failure { Message = refusal.Message, Source = "Server", ServerFailureInfo = new ServerFailureInfo() };
+        : new Failure { Message = refusal.Message, ServerFailureInfo = new ServerFailureInfo() };
 
 #pragma warning disable CS0612 // Deprecated, but what unversioned workers of today send.
     private static WorkerVersionCapabilities? Capabilities(PollWorkflowTaskQueueRequest request) => request.WorkerVersionCapabilities;
