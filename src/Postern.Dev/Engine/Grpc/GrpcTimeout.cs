@@ -5,6 +5,9 @@ namespace Postern.Dev.Engine.Grpc;
 /// <summary>The <c>grpc-timeout</c> header: digits and a unit.</summary>
 internal static class GrpcTimeout
 {
+    private const long NanosecondsPerTick = TimeSpan.NanosecondsPerTick;
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1000);
+
     public static TimeSpan? Parse(string? text)
     {
         if (string.IsNullOrEmpty(text))
@@ -22,17 +25,20 @@ internal static class GrpcTimeout
             throw Malformed($"timeout value is not a number: \"{text}\"");
         }
 
-        return unit * value < TimeSpan.FromDays(1000) ? unit * value : TimeSpan.FromDays(1000);
+        // Eight digits of hours in nanoseconds need more than 64 bits.
+        var ticks = (Int128)value * unit / NanosecondsPerTick;
+        return ticks < Longest.Ticks ? TimeSpan.FromTicks((long)ticks) : Longest;
     }
 
-    private static TimeSpan? Unit(char unit) => unit switch
+    // In nanoseconds, the smallest of them.
+    private static long? Unit(char unit) => unit switch
     {
-        'H' => TimeSpan.FromHours(1),
-        'M' => TimeSpan.FromMinutes(1),
-        'S' => TimeSpan.FromSeconds(1),
-        'm' => TimeSpan.FromMilliseconds(1),
-        'u' => TimeSpan.FromMicroseconds(1),
-        'n' => TimeSpan.FromTicks(1) / 100,
+        'H' => TimeSpan.TicksPerHour * NanosecondsPerTick,
+        'M' => TimeSpan.TicksPerMinute * NanosecondsPerTick,
+        'S' => TimeSpan.TicksPerSecond * NanosecondsPerTick,
+        'm' => TimeSpan.TicksPerMillisecond * NanosecondsPerTick,
+        'u' => TimeSpan.TicksPerMicrosecond * NanosecondsPerTick,
+        'n' => 1,
         _ => null,
     };
 
