@@ -14,7 +14,7 @@ internal static class CommandLine
             CommonOptions.Output,
             ServeCommand.Create(TimeProvider.System),
             CheckCommand.Create(TimeProvider.System),
-            PolicyCommand.Create(),
+            PolicyCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml", "postern serve --config postern.yaml"]);

@@ -5,12 +5,15 @@ namespace Postern.Commands;
 /// <summary><c>postern policy</c>: the verbs that ask the policy without a gate.</summary>
 internal static class PolicyCommand
 {
-    public static VerbCommand Create() => new(
+    public static VerbCommand Create(TimeProvider time) => new(
         "policy",
-        "Asks the policy without a gate.",
+        "Tests, explains and shows the policy.",
         "postern policy test",
-        "postern policy test --policy changed.yaml --issuer okta")
+        "postern policy explain --caller user:alice@example.com --call temporal/StartWorkflowExecution --with namespace=payments",
+        "postern policy matrix")
     {
         PolicyTestCommand.Create(),
+        PolicyExplainCommand.Create(time),
+        PolicyMatrixCommand.Create(),
     };
 }
