@@ -10,9 +10,8 @@ namespace Postern.Tokens;
 /// <c>iat</c> and <c>nbf</c>: that server has no clock leeway, and a clock one second ahead would refuse every call. Tokens are kept per caller and grant and renewed
 /// while a quarter of their life is left; a signature is made once for many calls.
 /// </summary>
-internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, TimeSpan lifetime, TimeProvider time)
+internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, TimeSpan lifetime, TimeProvider time, int capacity = 50_000)
 {
-    private const int LargestCache = 100_000;
     private static readonly TimeSpan LeastLeft = TimeSpan.FromSeconds(60);
 
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
@@ -31,7 +30,7 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
             return minted;
         }
 
-        if (_minted.Count >= LargestCache)
+        if (_minted.Count >= capacity)
         {
             foreach (var (old, token) in _minted)
             {
@@ -41,7 +40,7 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
                 }
             }
 
-            if (_minted.Count >= LargestCache)
+            if (_minted.Count >= capacity)
             {
                 _minted.Clear();
             }
@@ -61,17 +60,18 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
             ["jti"] = Guid.CreateVersion7(now).ToString("N"),
             ["permissions"] = new JsonArray(grant),
         };
-        var token = _handler.CreateToken(claims.ToJsonString(), keys.Current);
-        return new MintedToken("Bearer " + token, now + lifetime - left);
+        var key = keys.Current;
+        return new MintedToken("Bearer " + _handler.CreateToken(claims.ToJsonString(), key.Credentials), now + lifetime - left, key);
     }
 }
 
 /// <summary>The header value of a minted token. It doesn't print itself.</summary>
-internal sealed class MintedToken(string header, DateTimeOffset renewAt)
+internal sealed class MintedToken(string header, DateTimeOffset renewAt, SigningKey key)
 {
     public string Header => header;
 
-    public DateTimeOffset RenewAt => renewAt;
+    /// <summary>From when on another is to be made; at once where its key was taken out of the published set, since then nobody accepts it.</summary>
+    public DateTimeOffset RenewAt => key.IsWithdrawn ? DateTimeOffset.MinValue : renewAt;
 
     public override string ToString() => "(minted token)";
 }
