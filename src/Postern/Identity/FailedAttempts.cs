@@ -14,6 +14,9 @@ internal sealed class FailedAttempts(TimeProvider time)
 
     private readonly ConcurrentDictionary<IPAddress, Bucket> _buckets = new();
 
+    /// <summary>Sources kept.</summary>
+    public int Count => _buckets.Count;
+
     public bool IsExhausted(IPAddress? source) =>
         source is not null && _buckets.TryGetValue(Network(source), out var bucket) && bucket.Level(time) >= Burst;
 

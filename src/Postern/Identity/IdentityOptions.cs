@@ -41,7 +41,7 @@ internal sealed record IssuerOptions
     /// <summary>Kind of caller: <c>human</c> (default), <c>service</c>, <c>agent</c>, or by claim.</summary>
     public CallerKindOptions Kind { get; init; } = new();
 
-    /// <summary>Accepted <c>typ</c> headers. Default: <c>JWT</c>, <c>at+jwt</c> and none; compared without case and without <c>application/</c>.</summary>
+    /// <summary>Accepted <c>typ</c> headers. Default: <c>JWT</c>, <c>at+jwt</c> and none; compared without case and without <c>application/</c>. Where given, a token without one is refused.</summary>
     public IReadOnlyList<string> TokenTypes { get; init; } = [];
 
     /// <summary>How long a fetched key set may serve while the issuer can't be reached. Default 24h; 1m to 7d.</summary>

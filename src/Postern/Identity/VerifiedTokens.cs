@@ -15,68 +15,95 @@ internal sealed class VerifiedTokens(int capacity)
 {
     private const int Recent = 512;
 
-    private readonly Entry?[] _recent = new Entry?[Recent];
-    private ConcurrentDictionary<Digest, VerifiedToken> _young = new();
-    private ConcurrentDictionary<Digest, VerifiedToken> _old = new();
+    private readonly VerifiedToken?[] _recent = new VerifiedToken?[Recent];
+    private Generations _kept = new(new(), new());
 
-    public int Count => _young.Count + _old.Count;
+    /// <summary>Tokens remembered.</summary>
+    public int Count => _kept.Young.Count + _kept.Old.Count;
 
+    /// <summary>The token of this text if it was verified and still stands. Allocates nothing.</summary>
     public VerifiedToken? Find(string text, DateTimeOffset now)
     {
+        var kept = Volatile.Read(ref _kept);
         ref var slot = ref _recent[RuntimeHelpers.GetHashCode(text) & (Recent - 1)];
-        var entry = Volatile.Read(ref slot);
-        if (entry is not null && ReferenceEquals(entry.Text, text))
+        if (Volatile.Read(ref slot) is { } recent && recent.WasSeenAs(text) && ReferenceEquals(recent.KeptIn, kept.Young) && recent.Stands(now))
         {
-            if (entry.Token.Stands(now))
-            {
-                return entry.Token;
-            }
-
-            Volatile.Write(ref slot, null);
+            return recent;
         }
 
         var digest = Digest.Of(text);
-        if (!_young.TryGetValue(digest, out var token))
+        if (!kept.Young.TryGetValue(digest, out var token))
         {
-            if (!_old.TryGetValue(digest, out token))
+            if (!kept.Old.TryGetValue(digest, out token))
             {
                 return null;
             }
 
+            // Used again, so it outlives the older generation.
             Keep(digest, token);
         }
 
         if (!token.Stands(now))
         {
-            _young.TryRemove(digest, out _);
-            _old.TryRemove(digest, out _);
+            Forget(digest);
             return null;
         }
 
-        Volatile.Write(ref slot, new Entry(text, token));
+        // The text goes into the token before the token goes into the table: whoever finds it there by reference finds the token that the hash proved.
+        token.SeeAs(text);
+        if (Interlocked.Exchange(ref slot, token) is { } replaced && replaced != token)
+        {
+            replaced.SeeAs(null);
+        }
+
         return token;
     }
 
     public void Add(string text, VerifiedToken token) => Keep(Digest.Of(text), token);
 
-    private void Keep(Digest digest, VerifiedToken token)
+    /// <summary>Drops what no longer stands, so that neither it nor its text lives on unused.</summary>
+    public void Sweep(DateTimeOffset now)
     {
-        var young = _young;
-        if (young.Count >= capacity / 2)
+        for (var i = 0; i < _recent.Length; i++)
         {
-            var fresh = new ConcurrentDictionary<Digest, VerifiedToken>();
-            if (Interlocked.CompareExchange(ref _young, fresh, young) == young)
+            if (Volatile.Read(ref _recent[i]) is { } token && !token.Stands(now))
             {
-                Volatile.Write(ref _old, young);
+                token.SeeAs(null);
+                Interlocked.CompareExchange(ref _recent[i], null, token);
             }
-
-            young = _young;
         }
 
-        young[digest] = token;
+        var kept = Volatile.Read(ref _kept);
+        foreach (var (digest, token) in kept.Young.Concat(kept.Old))
+        {
+            if (!token.Stands(now))
+            {
+                Forget(digest);
+            }
+        }
     }
 
-    private sealed record Entry(string Text, VerifiedToken Token);
+    private void Forget(Digest digest)
+    {
+        var kept = Volatile.Read(ref _kept);
+        kept.Young.TryRemove(digest, out _);
+        kept.Old.TryRemove(digest, out _);
+    }
+
+    private void Keep(Digest digest, VerifiedToken token)
+    {
+        var kept = Volatile.Read(ref _kept);
+        if (kept.Young.Count >= capacity / 2)
+        {
+            var next = new Generations(new(), kept.Young);
+            kept = Interlocked.CompareExchange(ref _kept, next, kept) == kept ? next : Volatile.Read(ref _kept);
+        }
+
+        token.KeptIn = kept.Young;
+        kept.Young[digest] = token;
+    }
+
+    private sealed record Generations(ConcurrentDictionary<Digest, VerifiedToken> Young, ConcurrentDictionary<Digest, VerifiedToken> Old);
 
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Digest(ulong A, ulong B, ulong C, ulong D)

@@ -36,6 +36,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>What the key set's address answers instead of the keys; null: the keys.</summary>
     public Func<HttpContext, Task>? KeySetAnswer { get; set; }
 
+    /// <summary>Changes the discovery document on its way out; null: nothing.</summary>
+    public Action<JsonObject>? DiscoveryEdit { get; set; }
+
     /// <summary>Done before anything is answered: a slow provider.</summary>
     public Func<Task>? Before { get; set; }
 
@@ -144,6 +147,11 @@ internal sealed class TestIssuer : IAsyncDisposable
         {
             context.Response.StatusCode = 404;
             return;
+        }
+
+        if (path.StartsWith("/.well-known/", StringComparison.Ordinal))
+        {
+            DiscoveryEdit?.Invoke(document);
         }
 
         context.Response.ContentType = "application/json";

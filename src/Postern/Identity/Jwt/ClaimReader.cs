@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using Postern.Model;
 
@@ -7,45 +8,45 @@ namespace Postern.Identity.Jwt;
 /// <summary>From verified claims to a <see cref="Caller"/>: which claim names it, of what kind it is, in which groups.</summary>
 internal static class ClaimReader
 {
-    private const int LongestSubject = 256;
+    private const int LongestName = 256;
     private const int DeepestDelegation = 4;
 
-    /// <summary>Reads the caller. A problem is worded for the caller and names claims, never their values of others.</summary>
-    public static Caller? Read(IssuerOptions options, JsonElement claims, string? keyId, DateTimeOffset expires, out string? problem)
+    /// <summary>Reads the caller, or says what is wrong: worded for the caller, with names of claims and none of their values.</summary>
+    public static (Caller? Caller, string? Problem) Read(IssuerOptions options, JsonElement claims, string? keyId, DateTimeOffset expires)
     {
-        problem = null;
         if (Text(claims, options.Subject) is not { Length: > 0 } subject)
         {
-            problem = $"the token has no {options.Subject}";
-            return null;
+            return (null, $"it has no {options.Subject} that names its caller");
         }
 
-        if (subject.Length > LongestSubject || subject.Any(char.IsControl) || subject != subject.Trim())
+        if (!IsName(subject))
         {
-            problem = $"the token's {options.Subject} can't be a name";
-            return null;
+            return (null, $"its {options.Subject} can't be a name");
         }
 
-        if (options.Subject == "email" && (!IsTrue(claims, "email_verified") || subject.Count(c => c == '@') != 1))
+        if (options.Subject == "email" && !IsVerifiedAddress(claims, subject))
         {
-            problem = "the token's email is not verified";
-            return null;
+            return (null, "its email is not a verified address");
+        }
+
+        if (!TryReadGroups(options.Groups, claims, out var groups))
+        {
+            return (null, $"its {options.Groups} can't be read in whole");
         }
 
         if (!TryReadActors(claims, out var actors))
         {
-            problem = "the token's act chain can't be read or is too long";
-            return null;
+            return (null, $"its act can't be read or names more than {DeepestDelegation} actors");
         }
 
-        return new Caller
+        var caller = new Caller
         {
             Kind = Kind(options.Kind, claims),
             Issuer = options.Name,
             Subject = subject,
             Name = $"{options.Name}/{subject}",
-            DisplayName = options.Display is { } display && Text(claims, display) is { Length: > 0 and <= LongestSubject } shown && !shown.Any(char.IsControl) ? shown : subject,
-            Groups = options.Groups is { } groups ? Texts(claims, groups) : [],
+            DisplayName = options.Display is { } display && Text(claims, display) is { Length: > 0 } shown && IsName(shown) ? shown : subject,
+            Groups = groups,
             Claims = claims,
             TokenId = Text(claims, "jti"),
             SessionId = Text(claims, "sid"),
@@ -53,6 +54,7 @@ internal static class ClaimReader
             Actors = actors,
             ExpiresAt = expires,
         };
+        return (caller, null);
     }
 
     /// <summary>The element at a claim path: first the whole name, since URL-like claim names contain dots, then dot by dot.</summary>
@@ -88,8 +90,44 @@ internal static class ClaimReader
         _ => [],
     };
 
-    private static bool IsTrue(JsonElement claims, string path) =>
-        At(claims, path) is { } value && (value.ValueKind == JsonValueKind.True || (value.ValueKind == JsonValueKind.String && value.GetString() == "true"));
+    // What stands in front of every record and stamp must be what a reader sees: nothing that breaks a line, hides itself or turns the direction of writing.
+    private static bool IsName(string text) =>
+        text.Length <= LongestName && text == text.Trim()
+        && !text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
+    // "a@x@y" is read as one domain by some and as another by others.
+    private static bool IsVerifiedAddress(JsonElement claims, string address)
+    {
+        var at = address.IndexOf('@', StringComparison.Ordinal);
+        return at > 0 && at < address.Length - 1 && address.IndexOf('@', at + 1) < 0 && !address.Any(char.IsWhiteSpace)
+            && At(claims, "email_verified") is { } verified
+            // Some issuers write the word.
+            && (verified.ValueKind == JsonValueKind.True || (verified.ValueKind == JsonValueKind.String && verified.GetString() == "true"));
+    }
+
+    // Groups take away as well as give (a deny names them), so that half a list is no list.
+    private static bool TryReadGroups(string? path, JsonElement claims, out ImmutableArray<string> groups)
+    {
+        groups = [];
+        if (path is null)
+        {
+            return true;
+        }
+
+        if (At(claims, path) is not { } value)
+        {
+            // OpenID Connect Core §5.6.2: an issuer that finds the list too long names a place to fetch it from instead.
+            return !(claims.TryGetProperty("_claim_names", out var elsewhere) && At(elsewhere, path) is not null);
+        }
+
+        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String))
+        {
+            return false;
+        }
+
+        groups = Texts(claims, path);
+        return value.ValueKind is JsonValueKind.Array or JsonValueKind.String or JsonValueKind.Null;
+    }
 
     private static CallerKind Kind(CallerKindOptions options, JsonElement claims)
     {
@@ -128,8 +166,8 @@ internal static class ClaimReader
         var at = claims;
         while (at.TryGetProperty("act", out var actor))
         {
-            if (found.Count == DeepestDelegation || actor.ValueKind != JsonValueKind.Object || Text(actor, "sub") is not { Length: > 0 and <= LongestSubject } name
-                || name.Any(char.IsControl))
+            if (found.Count == DeepestDelegation || actor.ValueKind != JsonValueKind.Object || Text(actor, "sub") is not { Length: > 0 } name
+                || !IsName(name))
             {
                 return false;
             }

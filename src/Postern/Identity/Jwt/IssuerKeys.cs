@@ -1,222 +1,317 @@
-using System.Collections.Frozen;
-using System.Net;
 using Microsoft.Extensions.Logging;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
-using Microsoft.IdentityModel.Tokens;
 using Postern.Telemetry;
 
 namespace Postern.Identity.Jwt;
 
+/// <summary>What is known of a key that a token names.</summary>
+/// <param name="Key">The key, or null.</param>
+/// <param name="IsCertain">Without a key: true where the issuer was asked and has none such; false where that can't be told at the moment.</param>
+/// <param name="IsTooOften">Whether that can't be told only because unknown keys are asked for too often: the issuer answers, and its keys are at hand.</param>
+internal readonly record struct KeyAnswer(IssuerKey? Key, bool IsCertain, bool IsTooOften = false);
+
+/// <summary>What came of asking the issuer.</summary>
+internal enum Asked : byte
+{
+    /// <summary>It was not asked, so soon after the last time.</summary>
+    TooSoon,
+    /// <summary>It was asked and gave no answer, or none in time.</summary>
+    Unanswered,
+    /// <summary>It answered a fetch that had begun before.</summary>
+    Joined,
+    /// <summary>It answered.</summary>
+    Answered,
+}
+
 /// <summary>
 /// The key set of one issuer: fetched before it is needed, refreshed ahead, fetched once more for a key id that isn't known, and kept through an outage of the
-/// issuer up to <see cref="IssuerOptions.StaleKeys"/>. Nothing on the warm path waits for it.
+/// issuer up to <see cref="IssuerOptions.StaleKeys"/>. Nothing on the warm path waits for it, and however many ask, one fetch is under way.
 /// </summary>
 internal sealed partial class IssuerKeys : IAsyncDisposable
 {
-    private const int LargestDocument = 1024 * 1024;
+    private const int MostAbsentIds = 256;
     private static readonly TimeSpan RefreshEvery = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan RereadEvery = TimeSpan.FromSeconds(30);
+    // Also after a fetch for an unknown key that found the issuer away: its return must be noticed within seconds, since until then callers wait for it.
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan UnknownKeyEvery = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan FetchTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WarnEvery = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan PatienceOfACall = TimeSpan.FromSeconds(5);
 
+    private readonly string _name;
+    private readonly TimeSpan _staleAfter;
+    private readonly KeySetSource _source;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly HttpClient _http;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly SemaphoreSlim _fetching = new(1, 1);
-    private readonly Task _refreshing;
     private readonly TaskCompletionSource _firstFetch = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private KeySet _keys = KeySet.None;
-    private DateTimeOffset? _unreachableSince;
-    private long _lastForUnknown;
+    private readonly ITimer _timer;
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _absent = new(StringComparer.Ordinal);
+    private IssuerKeySet? _set;
+    private Task<bool>? _underWay;
+    private DateTimeOffset? _awaySince;
+    private long? _askedAt;
+    private long? _warnedAt;
+    private bool _ended;
 
-    public IssuerKeys(IssuerOptions options, TimeProvider time, ILogger logger)
+    /// <param name="options">The issuer.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="before">The same issuer under other settings: its keys serve until the first fetch of this one.</param>
+    public IssuerKeys(IssuerOptions options, TimeProvider time, ILogger logger, IssuerKeys? before = null)
     {
-        Options = options;
+        _name = options.Name;
+        _staleAfter = options.StaleKeys;
+        _source = new KeySetSource(options.Issuer, options.KeySet);
         _time = time;
         _logger = logger;
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            // A redirect would let whoever answers for one host choose another to trust.
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            ConnectTimeout = FetchTimeout,
-            ActivityHeadersPropagator = null,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-        })
-        {
-            Timeout = FetchTimeout,
-            MaxResponseContentBufferSize = LargestDocument,
-        };
-        _refreshing = Task.Run(RefreshForeverAsync);
+        _set = before is null ? null : Volatile.Read(ref before._set);
+        _timer = time.CreateTimer(static state => ((IssuerKeys)state!).Refresh(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Refresh();
     }
-
-    public IssuerOptions Options { get; private set; }
 
     /// <summary>Completes when keys were fetched for the first time, or that failed.</summary>
     public Task FirstFetch => _firstFetch.Task;
 
     /// <summary>Since when the issuer has not answered; null while it does.</summary>
-    public DateTimeOffset? UnreachableSince => _unreachableSince;
-
-    /// <summary>Whether the keys at hand may be used: fetched, and not older than the bound.</summary>
-    public bool IsUsable => _keys.FetchedAt is { } at && _time.GetUtcNow() - at <= Options.StaleKeys;
-
-    public bool Has(string keyId) => IsUsable && Volatile.Read(ref _keys).ById.ContainsKey(keyId);
-
-    public SecurityKey? Find(string keyId) => Volatile.Read(ref _keys).ById.GetValueOrDefault(keyId);
-
-    /// <summary>The only key, for tokens without a key id; null where there are none or several.</summary>
-    public SecurityKey? Only => Volatile.Read(ref _keys) is { ById.Count: 1 } keys ? keys.ById.Values[0] : null;
-
-    /// <summary>
-    /// Fetches once more for a key id that isn't known. Rate-limited: random key ids must not become traffic to the issuer.
-    /// False where no fetch was made, so that an unknown key may just be too new: that is no answer.
-    /// </summary>
-    public async ValueTask<bool> RefetchAsync(CancellationToken cancellation)
+    public DateTimeOffset? AwaySince
     {
-        var now = _time.GetTimestamp();
-        var last = Interlocked.Read(ref _lastForUnknown);
-        if ((last != 0 && _time.GetElapsedTime(last, now) < UnknownKeyEvery) || Interlocked.CompareExchange(ref _lastForUnknown, now, last) != last)
+        get
         {
-            // Somebody else's fetch may be under way: its end is the answer.
-            var running = _fetching.CurrentCount == 0;
-            await _fetching.WaitAsync(cancellation);
-            _fetching.Release();
-            return running;
+            lock (_gate)
+            {
+                return _awaySince;
+            }
         }
-
-        return await FetchAsync(cancellation);
     }
 
-    /// <summary>Takes over changed settings that don't change where the keys come from.</summary>
-    public IssuerKeys Adopt(IssuerOptions options)
+    /// <summary>Whether the keys at hand may be used: fetched, and not older than the bound.</summary>
+    public bool IsUsable => Usable() is not null;
+
+    /// <summary>Fetches now, beside the schedule: a reload may have come because the key set's file changed.</summary>
+    public void Refresh() => _ = FetchAsync();
+
+    /// <summary>
+    /// The key for a token. One that isn't known is asked for once more, within bounds: random key ids must not become traffic to the issuer, so that an id which
+    /// the issuer was not asked for is no "no".
+    /// </summary>
+    public async ValueTask<KeyAnswer> FindAsync(string? keyId, string algorithm, CancellationToken cancellation)
     {
-        Options = options;
-        if (options.KeySet is not null)
+        if (Usable() is { } set)
         {
-            // A reload may have come because this very file changed.
-            _ = FetchAsync(_stopping.Token);
+            if (set.Find(keyId, algorithm) is { } key)
+            {
+                return new(key, true);
+            }
+
+            if (set.Has(keyId))
+            {
+                // The id is known, its key is of another kind: no fetch makes that right.
+                return new(null, true);
+            }
         }
 
-        return this;
+        var asked = await AskAsync(cancellation);
+        if (asked is Asked.Joined && Usable()?.Find(keyId, algorithm) is null)
+        {
+            // The fetch that was under way may have begun before the key was published.
+            asked = await AskAsync(cancellation);
+        }
+
+        if (Usable() is not { } fresh)
+        {
+            return default;
+        }
+
+        if (fresh.Find(keyId, algorithm) is { } found)
+        {
+            return new(found, true);
+        }
+
+        var isAbsent = IsAbsent(keyId ?? "", asked is Asked.Answered);
+        return new(null, isAbsent, IsTooOften: !isAbsent && asked is Asked.TooSoon && AwaySince is null);
+    }
+
+    /// <summary>Whether the issuer is known to be out of reach; asks it where it was last heard of long ago, within the same bounds.</summary>
+    public async ValueTask<bool> IsAwayAsync(CancellationToken cancellation)
+    {
+        if (_source.IsFile)
+        {
+            return false;
+        }
+
+        if (AwaySince is null && Volatile.Read(ref _set) is { } set && _time.GetUtcNow() - set.FetchedAt >= AskEvery)
+        {
+            await AskAsync(cancellation);
+        }
+
+        return AwaySince is not null;
     }
 
     public async ValueTask DisposeAsync()
     {
+        Task? underWay;
+        lock (_gate)
+        {
+            if (_ended)
+            {
+                return;
+            }
+
+            _ended = true;
+            underWay = _underWay;
+        }
+
         await _stopping.CancelAsync();
-        await _refreshing;
-        _http.Dispose();
+        await _timer.DisposeAsync();
+        if (underWay is not null)
+        {
+            await underWay;
+        }
+
+        _firstFetch.TrySetResult();
+        _source.Dispose();
         _stopping.Dispose();
-        _fetching.Dispose();
     }
 
-    private async Task RefreshForeverAsync()
+    private IssuerKeySet? Usable() => Volatile.Read(ref _set) is { } set && _time.GetUtcNow() - set.FetchedAt <= _staleAfter ? set : null;
+
+    private async ValueTask<Asked> AskAsync(CancellationToken cancellation)
     {
-        try
+        Task<bool> fetch;
+        var outcome = Asked.Answered;
+        lock (_gate)
         {
-            while (true)
+            if (_underWay is { } running)
             {
-                await FetchAsync(_stopping.Token);
-                _firstFetch.TrySetResult();
-                // In short steps: a fetch for an unknown key may find the issuer away in between, and its return must be noticed soon.
-                var fetched = _time.GetTimestamp();
-                do
+                fetch = running;
+                outcome = Asked.Joined;
+            }
+            else
+            {
+                if (_askedAt is { } last && _time.GetElapsedTime(last) < AskEvery)
                 {
-                    await Task.Delay(RetryEvery, _time, _stopping.Token);
+                    return Asked.TooSoon;
                 }
-                while (_unreachableSince is null && _time.GetElapsedTime(fetched) < RefreshEvery);
+
+                _askedAt = _time.GetTimestamp();
+                fetch = FetchAsync();
             }
         }
-        catch (OperationCanceledException)
-        {
-            _firstFetch.TrySetResult();
-        }
-    }
 
-    private async Task<bool> FetchAsync(CancellationToken cancellation)
-    {
-        await _fetching.WaitAsync(cancellation);
         try
         {
-            var set = Options.KeySet is { } file ? await File.ReadAllTextAsync(file, cancellation) : await DiscoverAsync(cancellation);
-            var keys = Read(set);
-            if (keys.Count == 0)
+            // The caller may go; the fetch is everybody's.
+            return await fetch.WaitAsync(PatienceOfACall, _time, cancellation) ? outcome : Asked.Unanswered;
+        }
+        catch (TimeoutException)
+        {
+            return Asked.Unanswered;
+        }
+    }
+
+    // The id of a key that a fetch just now didn't bring is remembered: the same token then gets the same answer without a new fetch.
+    private bool IsAbsent(string keyId, bool asked)
+    {
+        lock (_gate)
+        {
+            if (asked)
             {
-                throw new FormatException("the key set has no usable key");
+                if (_absent.Count >= MostAbsentIds)
+                {
+                    _absent.Clear();
+                }
+
+                _absent.Add(keyId);
+                return true;
             }
 
-            var before = Interlocked.Exchange(ref _keys, new KeySet(keys, _time.GetUtcNow()));
-            if (_unreachableSince is not null || before.FetchedAt is null || !before.ById.Keys.ToHashSet().SetEquals(keys.Keys))
+            return _awaySince is null && _absent.Contains(keyId);
+        }
+    }
+
+    private Task<bool> FetchAsync()
+    {
+        lock (_gate)
+        {
+            return _ended ? Task.FromResult(false) : _underWay ??= Task.Run(FetchOnceAsync);
+        }
+    }
+
+    private async Task<bool> FetchOnceAsync()
+    {
+        string? problem = null;
+        IssuerKeySet? fetched = null;
+        try
+        {
+            fetched = IssuerKeySet.Read(await _source.ReadAsync(_stopping.Token), Volatile.Read(ref _set), _time.GetUtcNow());
+        }
+#pragma warning disable CA1031 // Whatever a stranger's document makes a parser throw: the schedule must live on, or the keys run out unseen.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            problem = e.Message;
+        }
+
+        lock (_gate)
+        {
+            _underWay = null;
+            if (_ended)
             {
-                Log.KeysFetched(_logger, Options.Name, keys.Count);
+                return false;
             }
 
-            _unreachableSince = null;
-            return true;
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or FormatException or ArgumentException or UnauthorizedAccessException
-                                  || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
-        {
-            _unreachableSince ??= _time.GetUtcNow();
-            Log.KeysNotFetched(_logger, Options.Name, e.Message);
-            return false;
-        }
-        finally
-        {
-            _fetching.Release();
-        }
-    }
-
-    private async Task<string> DiscoverAsync(CancellationToken cancellation)
-    {
-        var document = await GetAsync(new Uri(Options.Issuer.TrimEnd('/') + "/.well-known/openid-configuration"), cancellation);
-        var configuration = OpenIdConnectConfiguration.Create(document);
-        if (!string.Equals(configuration.Issuer, Options.Issuer, StringComparison.Ordinal))
-        {
-            throw new FormatException($"the discovery document names the issuer '{configuration.Issuer}'");
-        }
-
-        if (!Uri.TryCreate(configuration.JwksUri, UriKind.Absolute, out var keys))
-        {
-            throw new FormatException("the discovery document names no key set");
-        }
-
-        return await GetAsync(keys, cancellation);
-    }
-
-    private async Task<string> GetAsync(Uri address, CancellationToken cancellation)
-    {
-        if (address.Scheme != Uri.UriSchemeHttps && !(address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
-        {
-            throw new FormatException($"{address} is neither https nor on this host");
-        }
-
-        using var answer = await _http.GetAsync(address, cancellation);
-        return answer.StatusCode == HttpStatusCode.OK
-            ? await answer.Content.ReadAsStringAsync(cancellation)
-            : throw new HttpRequestException($"{address} answered {(int)answer.StatusCode}");
-    }
-
-    private static FrozenDictionary<string, SecurityKey> Read(string set)
-    {
-        var keys = new Dictionary<string, SecurityKey>(StringComparer.Ordinal);
-        foreach (var key in new JsonWebKeySet(set).Keys)
-        {
-            // Symmetric keys have no place in a public set: with one, whoever reads the set could sign.
-            if (key.Kty is "RSA" or "EC" && key.Use is null or "" or "sig" && !keys.ContainsKey(key.Kid ?? ""))
+            if (fetched is not null)
             {
-                keys[key.Kid ?? ""] = key;
+                Keep(fetched);
+            }
+            else
+            {
+                Miss(problem!);
             }
         }
 
-        return keys.ToFrozenDictionary(StringComparer.Ordinal);
+        _firstFetch.TrySetResult();
+        return fetched is not null;
     }
 
-    private sealed record KeySet(FrozenDictionary<string, SecurityKey> ById, DateTimeOffset? FetchedAt)
+    private void Keep(IssuerKeySet fetched)
     {
-        public static readonly KeySet None = new(FrozenDictionary<string, SecurityKey>.Empty, null);
+        var before = _set;
+        foreach (var key in fetched.All)
+        {
+            key.Lease.HoldUntil(fetched.FetchedAt + _staleAfter);
+        }
+
+        Volatile.Write(ref _set, fetched);
+        foreach (var key in before?.All ?? [])
+        {
+            if (!fetched.All.Contains(key))
+            {
+                key.Lease.End();
+            }
+        }
+
+        if (_awaySince is not null || before is null || !fetched.HasSameKeysAs(before))
+        {
+            Log.KeysFetched(_logger, _name, fetched.All.Length);
+        }
+
+        _awaySince = null;
+        _warnedAt = null;
+        _timer.Change(_source.IsFile ? RereadEvery : RefreshEvery, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Miss(string problem)
+    {
+        _awaySince ??= _time.GetUtcNow();
+        if (_warnedAt is not { } last || _time.GetElapsedTime(last) >= WarnEvery)
+        {
+            _warnedAt = _time.GetTimestamp();
+            Log.KeysNotFetched(_logger, _name, problem);
+        }
+
+        _timer.Change(RetryEvery, Timeout.InfiniteTimeSpan);
     }
 
     private static partial class Log

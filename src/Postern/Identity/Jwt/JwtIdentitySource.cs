@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
@@ -11,53 +10,68 @@ using Postern.Telemetry;
 namespace Postern.Identity.Jwt;
 
 /// <summary>
-/// Callers by JWT bearer token (RFC 6750, RFC 7519, RFC 8725). The library verifies signatures; what is accepted at all is decided here, before it: algorithms,
-/// issuer, key, type, and nothing that the token itself says about where its key is to be found.
+/// Callers by JWT bearer token (RFC 6750, RFC 7519, RFC 8725). The library verifies signatures; what is accepted at all is decided here: algorithms, issuer, key,
+/// type, and nothing that the token itself says about where its key is to be found.
 /// </summary>
 internal sealed partial class JwtIdentitySource : IIdentitySource
 {
-    private const int LongestToken = 16 * 1024;
     private const int RememberedTokens = 20_000;
+    private const int LongestEcho = 100;
     private static readonly TimeSpan RememberFor = TimeSpan.FromMinutes(5);
-
-    // RFC 8725 §3.1: the algorithms are ours to name. Symmetric ones would let a public key sign, "none" anybody.
-    private static readonly string[] Algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(10);
     private static readonly string[] DefaultTypes = ["JWT", "at+jwt"];
 
-    private readonly Dictionary<string, IssuerKeys> _issuers;
+    private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
     private readonly VerifiedTokens _verified = new(RememberedTokens);
     private readonly FailedAttempts _failed;
-    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = LongestToken };
+    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly ITimer _sweep;
+    private long _saidAt;
 
+    /// <param name="options">The issuers.</param>
+    /// <param name="before">The source that this one is to follow. Both answer until one is retired: nothing of <paramref name="before"/> changes.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
     public JwtIdentitySource(IdentityOptions options, JwtIdentitySource? before, TimeProvider time, ILogger logger)
     {
         _time = time;
         _logger = logger;
         _failed = before?._failed ?? new FailedAttempts(time);
-        // An issuer that didn't change keeps its keys over a reload: otherwise an outage of the issuer would turn a reload into one of the gate.
-        _issuers = options.Issuers.ToDictionary(
-            issuer => issuer.Issuer,
-            issuer => before?._issuers.GetValueOrDefault(issuer.Issuer) is { } kept && SameKeys(kept.Options, issuer) ? kept.Adopt(issuer) : new IssuerKeys(issuer, time, logger),
-            StringComparer.Ordinal);
+        foreach (var issuer in options.Issuers)
+        {
+            _issuers.Add(issuer.Issuer, new TrustedIssuer(issuer, KeysFor(issuer, before?._issuers.GetValueOrDefault(issuer.Issuer))));
+        }
+
+        _sweep = time.CreateTimer(static state => ((JwtIdentitySource)state!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
     /// <summary>Completes when every issuer's keys were fetched once, or that failed.</summary>
-    public Task FirstFetch => Task.WhenAll(_issuers.Values.Select(issuer => issuer.FirstFetch));
+    public Task FirstFetch => Task.WhenAll(_issuers.Values.Select(issuer => issuer.Keys.FirstFetch));
 
     /// <summary>Tokens remembered, for metrics.</summary>
     public int Remembered => _verified.Count;
 
-    public IEnumerable<string> Missing() =>
-        _issuers.Values.Where(issuer => !issuer.IsUsable).Select(issuer => $"issuer {issuer.Options.Name}: no usable keys");
+    public IEnumerable<string> Missing()
+    {
+        foreach (var (options, keys) in _issuers.Values)
+        {
+            if (!keys.IsUsable)
+            {
+                yield return keys.AwaySince is { } since ? $"issuer {options.Name}: no usable keys, out of reach since {since:O}" : $"issuer {options.Name}: no usable keys yet";
+            }
+        }
+    }
 
     public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
     {
         if (authorization.Count != 1 || authorization[0] is not { Length: > 0 } text)
         {
-            return new(authorization.Count == 0 ? Refuse(source, "no credential: send an access token as 'authorization: Bearer …'.", count: false)
-                : Refuse(source, "send exactly one authorization value.", "several authorization values"));
+            return new(authorization.Count == 0
+                ? Refusal("No credential: send an access token as 'authorization: Bearer …'.", "none")
+                : Refuse(source, "Send exactly one authorization value, 'Bearer …'.", "several authorization values, or an empty one"));
         }
 
         if (_verified.Find(text, _time.GetUtcNow()) is { } known)
@@ -68,208 +82,224 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         return VerifyAsync(text, source, cancellation);
     }
 
-    /// <summary>Ends the issuers that <paramref name="next"/> didn't take over.</summary>
-    public async ValueTask RetireAsync(JwtIdentitySource next)
+    /// <summary>
+    /// Ends this source and the issuers that <paramref name="other"/> doesn't share: the old source once the new one serves, or the new one where a reload came to
+    /// nothing.
+    /// </summary>
+    public async ValueTask RetireAsync(JwtIdentitySource other)
     {
-        foreach (var issuer in _issuers.Values.Except(next._issuers.Values))
+        await _sweep.DisposeAsync();
+        foreach (var keys in _issuers.Values.Select(issuer => issuer.Keys).Except(other._issuers.Values.Select(issuer => issuer.Keys)))
         {
-            await issuer.DisposeAsync();
+            await keys.DisposeAsync();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        await _sweep.DisposeAsync();
         foreach (var issuer in _issuers.Values)
         {
-            await issuer.DisposeAsync();
+            await issuer.Keys.DisposeAsync();
         }
     }
 
-    private static bool SameKeys(IssuerOptions a, IssuerOptions b) => a.Name == b.Name && a.KeySet == b.KeySet;
+    // An issuer keeps its keys over a reload: otherwise an outage of the issuer would turn a reload into one of the gate.
+    private IssuerKeys KeysFor(IssuerOptions options, TrustedIssuer? before)
+    {
+        if (before is null || before.Options.KeySet != options.KeySet)
+        {
+            return new IssuerKeys(options, _time, _logger);
+        }
+
+        if (before.Options.Name != options.Name || before.Options.StaleKeys != options.StaleKeys)
+        {
+            return new IssuerKeys(options, _time, _logger, before.Keys);
+        }
+
+        if (options.KeySet is not null)
+        {
+            before.Keys.Refresh();
+        }
+
+        return before.Keys;
+    }
+
+    private void Sweep() => _verified.Sweep(_time.GetUtcNow());
 
     private async ValueTask<AuthenticationResult> VerifyAsync(string text, IPAddress? source, CancellationToken cancellation)
     {
         if (_failed.IsExhausted(source))
         {
-            return new Refusal(RefusalReason.Limited, "too many failed authentications from this address.", $"source {source}") { RetryAfter = TimeSpan.FromSeconds(10) };
+            return new Refusal(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {source}") { RetryAfter = TimeSpan.FromSeconds(10) };
         }
 
-        if (!text.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) || text.Contains(','))
+        if (BearerToken.Read(text) is not { } token)
         {
-            return Refuse(source, "the credential is not a single bearer token.");
+            return Refuse(source, "The credential is not a bearer token that can be read.", "malformed");
         }
 
-        var encoded = text[7..];
-        if (encoded.Length > LongestToken || Parse(encoded) is not { } token || Payload(token) is not { } claims)
+        if (!TokenAlgorithms.IsKnown(token.Algorithm) || token.HasCritical)
         {
-            return Refuse(source, "the bearer token can't be read.");
+            return Refuse(source, "The token is signed in a way that this gate doesn't accept.", "alg or crit");
         }
 
-        if (!Algorithms.Contains(token.Alg) || Header(token).TryGetProperty("crit", out _) || !_issuers.TryGetValue(token.Issuer, out var issuer))
+        if (!_issuers.TryGetValue(token.Issuer, out var issuer))
         {
-            return Refuse(source, "the token is not from an issuer that this gate trusts.", "algorithm, crit header or issuer");
+            return Refuse(source, "The token's issuer is none that this gate trusts.", "iss");
         }
 
-        var options = issuer.Options;
-        if (token.Typ is { Length: > 0 } typ && !(options.TokenTypes.Count > 0 ? options.TokenTypes : DefaultTypes).Contains(Bare(typ), StringComparer.OrdinalIgnoreCase))
+        if (!IsAccepted(token.Type, issuer.Options.TokenTypes))
         {
-            return Refuse(source, "the token is not an access token.", "typ");
+            return Refuse(source, "The token is of a type that this gate doesn't accept.", "typ");
         }
 
-        var (key, refusal) = await KeyAsync(issuer, token, source, cancellation);
+        var (key, isCertain, isTooOften) = await issuer.Keys.FindAsync(token.KeyId, token.Algorithm, cancellation);
         if (key is null)
         {
-            return refusal!;
-        }
+            if (isCertain)
+            {
+                return Refuse(source, "The token is not signed by a key of its issuer.", "kid");
+            }
 
-        return await ValidateAsync(text, token, claims, key, issuer, source);
-    }
-
-    private async ValueTask<(SecurityKey? Key, Refusal? Refusal)> KeyAsync(IssuerKeys issuer, JsonWebToken token, IPAddress? source, CancellationToken cancellation)
-    {
-        SecurityKey? Find() => string.IsNullOrEmpty(token.Kid) ? issuer.Only : issuer.Find(token.Kid);
-        if (issuer.IsUsable && Find() is { } key)
-        {
-            return (key, null);
-        }
-
-        var fresh = await issuer.RefetchAsync(cancellation);
-        if (issuer.IsUsable && Find() is { } fetched)
-        {
-            return (fetched, null);
-        }
-
-        if (!fresh || !issuer.IsUsable || issuer.UnreachableSince is not null)
-        {
-            if (issuer.IsUsable && issuer.UnreachableSince is null)
+            if (isTooOften)
             {
                 // Only a flood of made-up keys counts: our own trouble must not turn into a limit for those who wait it out.
                 _failed.Add(source);
             }
 
-            Log.CannotTell(_logger, issuer.Options.Name, "its keys can't be fetched");
-            return (null, new Refusal(RefusalReason.CannotTell, $"the keys of issuer {issuer.Options.Name} can't be had at the moment.", "key set not available"));
+            return CannotTell(issuer.Options, $"The keys of issuer {issuer.Options.Name} can't be had at the moment.", "its keys are not at hand");
         }
 
-        return (null, Refuse(source, "the token is not signed by a key of its issuer.", "unknown kid"));
+        if (!await IsSignedAsync(token, key, issuer.Options))
+        {
+            return Refuse(source, "The token is not valid.", "signature");
+        }
+
+        return await JudgeAsync(text, token, key, issuer, source, cancellation);
     }
 
-    private async ValueTask<AuthenticationResult> ValidateAsync(
-        string text, JsonWebToken token, JsonElement claims, SecurityKey key, IssuerKeys issuer, IPAddress? source)
+    private async ValueTask<bool> IsSignedAsync(BearerToken token, IssuerKey key, IssuerOptions options)
     {
-        var options = issuer.Options;
-        var now = _time.GetUtcNow();
-        var result = await _handler.ValidateTokenAsync(token, new TokenValidationParameters
+        var result = await _handler.ValidateTokenAsync(token.Parsed, new TokenValidationParameters
         {
-            IssuerSigningKey = key,
-            TryAllIssuerSigningKeys = false,
+            IssuerSigningKey = key.Key,
+            // There is one key to try, chosen above: without this a token that names none would be tried against none.
+            TryAllIssuerSigningKeys = true,
             RequireSignedTokens = true,
-            ValidAlgorithms = Algorithms,
+            ValidAlgorithms = TokenAlgorithms.All,
             ValidIssuer = options.Issuer,
-            ValidAudiences = options.Audiences,
-            // Judged below against our own clock, so that "expired" and "issuer out of reach" can be told apart.
+            // Audience and times are judged by us: exactly, against our own clock, and so that "expired" and "issuer out of reach" can be told apart.
+            ValidateAudience = false,
             ValidateLifetime = false,
         });
-        if (!result.IsValid)
+        return result.IsValid;
+    }
+
+    /// <summary>What an authentic token says, against what this gate accepts.</summary>
+    private async ValueTask<AuthenticationResult> JudgeAsync(
+        string text, BearerToken token, IssuerKey key, TrustedIssuer issuer, IPAddress? source, CancellationToken cancellation)
+    {
+        var options = issuer.Options;
+        if (Audience(token.Claims, options.Audiences) is { } strange)
         {
-            var audience = result.Exception is SecurityTokenInvalidAudienceException;
-            return Refuse(source, audience ? "the token is for another audience." : "the token is not valid.", result.Exception?.GetType().Name);
+            return Refuse(source, strange, "aud");
         }
 
-        if (!TryTime(claims, "exp", out var expires) || expires is null || !TryTime(claims, "nbf", out var notBefore) || !TryTime(claims, "iat", out var issued))
+        if (TokenTimes.Read(token.Claims) is not { } times)
         {
-            return Refuse(source, "the token's times can't be read, or it has no exp.");
+            return Refuse(source, "The token's times can't be read, or it has no exp.", "times");
         }
 
-        if (now > expires + options.ClockSkew)
+        if (_time.GetUtcNow() > times.Expires + options.ClockSkew)
         {
             // Whoever holds it could have renewed it, had the issuer been there: refused, but not as a no.
-            return issuer.UnreachableSince is not null
-                ? new Refusal(RefusalReason.CannotTell, $"the token has expired and issuer {options.Name} can't be reached.", "expired during an outage")
-                : Refuse(source, "the token has expired.", "exp");
+            if (await issuer.Keys.IsAwayAsync(cancellation))
+            {
+                return CannotTell(options, $"The token has expired and issuer {options.Name} can't be reached.", "a token expired");
+            }
+
+            return Refuse(source, $"The token expired {TokenTimes.Words(_time.GetUtcNow() - times.Expires)} ago.", "exp");
         }
 
-        if (notBefore > now + options.ClockSkew || issued > now + options.ClockSkew)
+        var now = _time.GetUtcNow();
+        var begins = times.NotBefore > times.Issued || times.Issued is null ? times.NotBefore : times.Issued;
+        if (begins > now + options.ClockSkew)
         {
-            return Refuse(source, "the token is not valid yet.", "nbf or iat");
+            return Refuse(source, $"The token is valid only in {TokenTimes.Words(begins.Value - now)}: do the clocks agree?", "nbf or iat");
         }
 
-        if (ClaimReader.Read(options, claims, token.Kid, expires.Value, out var problem) is not { } caller)
+        var (caller, problem) = ClaimReader.Read(options, token.Claims, token.KeyId, times.Expires);
+        if (caller is null)
         {
-            return Refuse(source, $"{problem}.");
+            return Refuse(source, $"The token can't be used: {problem}.", "claims");
         }
 
-        var until = expires.Value + options.ClockSkew;
-        var keyId = token.Kid;
-        var verified = new VerifiedToken(caller, until < now + RememberFor ? until : now + RememberFor,
-            string.IsNullOrEmpty(keyId) ? () => issuer.Only is not null : () => issuer.Has(keyId));
-        _verified.Add(text, verified);
+        var until = times.Expires < now + RememberFor ? times.Expires : now + RememberFor;
+        var verified = new VerifiedToken(caller, until, key.Lease);
+        if (verified.Stands(now))
+        {
+            _verified.Add(text, verified);
+        }
+
         return verified;
     }
 
-    private Refusal Refuse(IPAddress? source, string text, string? detail = null, bool count = true)
+    private static bool IsAccepted(string? type, IReadOnlyList<string> configured)
     {
-        if (count)
+        if (string.IsNullOrEmpty(type))
         {
-            _failed.Add(source);
+            return configured.Count == 0;
         }
 
-        return new Refusal(RefusalReason.Unauthenticated, $"Request unauthenticated. {char.ToUpperInvariant(text[0])}{text[1..]}", detail);
+        // RFC 7515 §4.1.9: the prefix may be left out.
+        const string Prefix = "application/";
+        var bare = type.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? type[Prefix.Length..] : type;
+        return (configured.Count > 0 ? configured : DefaultTypes).Contains(bare, StringComparer.OrdinalIgnoreCase);
     }
 
-    private static JsonWebToken? Parse(string encoded)
+    /// <summary>Null where an audience of the token is ours; else the words for its holder.</summary>
+    private static string? Audience(JsonElement claims, IReadOnlyList<string> ours)
     {
-        try
+        if (!claims.TryGetProperty("aud", out var audience))
         {
-            var token = new JsonWebToken(encoded);
-            // Five parts are an encrypted token: nothing here could read it.
-            return token.IsEncrypted || string.IsNullOrEmpty(token.Issuer) ? null : token;
+            return "The token has no audience (aud).";
         }
-        catch (ArgumentException)
+
+        if (audience.ValueKind == JsonValueKind.String)
         {
-            return null;
+            var named = audience.GetString()!;
+            return ours.Contains(named, StringComparer.Ordinal) ? null
+                : named.Length is > 0 and <= LongestEcho && named.All(c => c is > ' ' and < '\x7f') ? $"The token's audience {named} is not one of ours."
+                : "The token's audience is not one of ours.";
         }
+
+        return audience.ValueKind == JsonValueKind.Array
+            && audience.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+            && audience.EnumerateArray().Any(item => ours.Contains(item.GetString(), StringComparer.Ordinal)) ? null : "None of the token's audiences is one of ours.";
     }
 
-    // Duplicate names are refused: two readers could each see another value.
-    private static JsonElement? Payload(JsonWebToken token)
+    private Refusal Refuse(IPAddress? source, string text, string detail)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : null;
-        }
-        catch (Exception e) when (e is JsonException or FormatException or DecoderFallbackException)
-        {
-            return null;
-        }
+        _failed.Add(source);
+        return Refusal(text, detail);
     }
 
-    private static JsonElement Header(JsonWebToken token)
-    {
-        using var document = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedHeader));
-        return document.RootElement.Clone();
-    }
+    private static Refusal Refusal(string text, string detail) => new(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
 
-    private static string Bare(string typ) => typ.StartsWith("application/", StringComparison.OrdinalIgnoreCase) ? typ["application/".Length..] : typ;
-
-    // RFC 7519 NumericDate: a number of seconds, not always whole. Anything else under the name is no time.
-    private static bool TryTime(JsonElement claims, string name, out DateTimeOffset? time)
+    private Refusal CannotTell(IssuerOptions issuer, string text, string detail)
     {
-        time = null;
-        if (!claims.TryGetProperty(name, out var value))
+        // In an outage every poll of every worker comes by here.
+        var said = Interlocked.Read(ref _saidAt);
+        if ((said == 0 || _time.GetElapsedTime(said) >= SayEvery) && Interlocked.CompareExchange(ref _saidAt, _time.GetTimestamp(), said) == said)
         {
-            return true;
+            Log.CannotTell(_logger, issuer.Name, detail);
         }
 
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var seconds) || seconds is < 0 or > 253402300799)
-        {
-            return false;
-        }
-
-        time = DateTimeOffset.UnixEpoch.AddSeconds(seconds);
-        return true;
+        return new Refusal(RefusalReason.CannotTell, text, detail);
     }
+
+    private sealed record TrustedIssuer(IssuerOptions Options, IssuerKeys Keys);
 
     private static partial class Log
     {

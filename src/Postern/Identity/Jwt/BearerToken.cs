@@ -1,0 +1,119 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Postern.Identity.Jwt;
+
+/// <summary>
+/// A signed token taken apart and not verified yet. Read strictly: exactly three parts, no name twice, no text that isn't text, so that the library, the policy
+/// and we all see the same values.
+/// </summary>
+internal sealed class BearerToken
+{
+    /// <summary>Longest token that is looked at, in characters.</summary>
+    public const int Longest = 16 * 1024;
+
+    private const string Scheme = "Bearer ";
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
+    private static readonly SearchValues<char> Alphabet = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    private BearerToken(JsonWebToken parsed, JsonElement header, JsonElement claims)
+    {
+        Parsed = parsed;
+        Claims = claims;
+        Algorithm = Text(header, "alg") ?? "";
+        KeyId = Text(header, "kid");
+        Type = Text(header, "typ");
+        Issuer = Text(claims, "iss") ?? "";
+        // RFC 7515 §4.1.11: what a token calls critical must be understood; nothing of the kind is.
+        HasCritical = header.TryGetProperty("crit", out _);
+    }
+
+    public JsonWebToken Parsed { get; }
+
+    public JsonElement Claims { get; }
+
+    public string Algorithm { get; }
+
+    public string? KeyId { get; }
+
+    public string? Type { get; }
+
+    public string Issuer { get; }
+
+    public bool HasCritical { get; }
+
+    /// <summary>Reads an <c>authorization</c> value; null where it isn't a single bearer token that can be read with certainty.</summary>
+    public static BearerToken? Read(string authorization)
+    {
+        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || authorization.Length - Scheme.Length > Longest)
+        {
+            return null;
+        }
+
+        var encoded = authorization.AsSpan(Scheme.Length);
+        // Five parts are an encrypted token: nothing here could read it. Two, or an empty third, are an unsigned one.
+        if (encoded.ContainsAnyExcept(Alphabet) || encoded.Count('.') != 2 || encoded[^1] == '.')
+        {
+            return null;
+        }
+
+        try
+        {
+            var parsed = new JsonWebToken(encoded.ToString());
+            return Part(parsed.EncodedHeader) is { } header && Part(parsed.EncodedPayload) is { } claims && HasTextOrNothing(header, "kid") && HasTextOrNothing(header, "typ")
+                ? new BearerToken(parsed, header, claims)
+                : null;
+        }
+#pragma warning disable CA1031 // The token is a stranger's text: whatever it makes a parser throw, it can't be read.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return null;
+        }
+    }
+
+    private static JsonElement? Part(string encoded)
+    {
+        using var document = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(encoded), Strict);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            return null;
+        }
+
+        DecodeTexts(document.RootElement);
+        return document.RootElement.Clone();
+    }
+
+    // An escape like \ud800 alone is valid JSON and no text: it throws here, rather than when a policy reads the claim.
+    private static void DecodeTexts(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    DecodeTexts(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    DecodeTexts(property.Value);
+                }
+
+                break;
+        }
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static bool HasTextOrNothing(JsonElement element, string name) => !element.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.String;
+}
