@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 
 namespace Postern.Pipeline;
@@ -8,9 +9,11 @@ namespace Postern.Pipeline;
 /// </summary>
 internal static class RequestHeaderRules
 {
+    private const int LongestName = 128;
+
     private static readonly string[] Dropped =
     [
-        "authorization", "authorization-extras", "proxy-authorization", "proxy-connection", "cookie", "cookie2",
+        "authorization", "authorization-extras", "cookie", "cookie2",
         "caller-type", "caller-name", "call-initiation", "traceparent", "tracestate", "baggage", "x-request-id",
         "host", "content-type", "content-length", "connection", "keep-alive", "transfer-encoding", "upgrade", "http2-settings", "trailer",
         "forwarded", "via", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-original-url", "x-rewrite-url", "x-original-uri",
@@ -19,14 +22,32 @@ internal static class RequestHeaderRules
 
     private static readonly string[] DroppedPrefixes =
     [
-        "temporal-principal", "xdc-", "grpc-metadata-", "grpcgateway-", "x-forwarded-", "x-postern-", "postern-", "x-envoy-", "x-amzn-oidc-", "x-goog-",
+        "temporal-principal", "xdc-", "grpc-metadata-", "grpcgateway-", "x-forwarded-", "x-postern-", "postern-", "proxy-", "x-envoy-", "x-amzn-oidc-", "x-goog-",
     ];
 
-    private const int LongestName = 128;
+    // What nearly every call carries, so that it needn't be taken apart. None of these may match the lists above: a test holds it.
+    private static readonly FrozenSet<string> Usual = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        "te", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "accept-encoding", "accept", "client-name", "client-version",
+        "supported-server-versions", "supported-features", "temporal-namespace");
 
+    private static readonly FrozenSet<string> DroppedNames = Dropped.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> DroppedSpans = DroppedNames.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    /// <summary>Headers that are forwarded without being taken apart.</summary>
+    public static IReadOnlyCollection<string> UsualNames => Usual;
+
+    /// <summary>Allocates nothing.</summary>
+    /// <param name="name">The header's name as it came.</param>
+    /// <param name="connection">The request's <c>connection</c> values: what they name ends here.</param>
     public static bool IsForwarded(string name, StringValues connection)
     {
-        if (name.Length is 0 or > LongestName || name[0] == ':')
+        if (connection.Count == 0 && Usual.Contains(name))
+        {
+            return true;
+        }
+
+        if (name.Length is 0 or > LongestName || name[0] == ':' || DroppedNames.Contains(name))
         {
             return false;
         }
@@ -41,18 +62,10 @@ internal static class RequestHeaderRules
             }
         }
 
-        foreach (var dropped in Dropped)
-        {
-            if (canonical.SequenceEqual(dropped))
-            {
-                return false;
-            }
-        }
-
-        return connection.Count == 0 || !IsNamed(canonical, connection);
+        return !DroppedSpans.Contains(canonical) && (connection.Count == 0 || !IsNamed(canonical, connection));
     }
 
-    private static ReadOnlySpan<char> Canonical(string name, Span<char> buffer)
+    private static ReadOnlySpan<char> Canonical(ReadOnlySpan<char> name, Span<char> buffer)
     {
         for (var i = 0; i < name.Length; i++)
         {
@@ -63,7 +76,7 @@ internal static class RequestHeaderRules
         return buffer[..name.Length];
     }
 
-    // RFC 9110 §7.6.1: a header named in Connection ends here. "te" is the exception that gRPC needs.
+    // RFC 9110 §7.6.1: a header named in Connection ends here.
     private static bool IsNamed(ReadOnlySpan<char> canonical, StringValues connection)
     {
         Span<char> buffer = stackalloc char[LongestName];
@@ -72,7 +85,7 @@ internal static class RequestHeaderRules
             foreach (var range in value.AsSpan().Split(','))
             {
                 var name = value.AsSpan()[range].Trim();
-                if (name.Length is > 0 and <= LongestName && Canonical(name.ToString(), buffer).SequenceEqual(canonical))
+                if (name.Length is > 0 and <= LongestName && Canonical(name, buffer).SequenceEqual(canonical))
                 {
                     return true;
                 }
