@@ -6,7 +6,6 @@ namespace Postern.Identity;
 internal sealed class VerifiedToken(Caller caller, DateTimeOffset validUntil, Lease key)
 {
     private object? _attached;
-    private string? _seenAs;
 
     public Caller Caller => caller;
 
@@ -21,13 +20,4 @@ internal sealed class VerifiedToken(Caller caller, DateTimeOffset validUntil, Le
 
     /// <summary>The generation that holds it, so that one found by reference is seen to be of an older one.</summary>
     public object? KeptIn { get; set; }
-
-    /// <summary>Whether this very string object was found to be this token's text: then its hash need not be computed.</summary>
-    public bool WasSeenAs(string text) => ReferenceEquals(Volatile.Read(ref _seenAs), text);
-
-    /// <summary>
-    /// Notes the string object. Only for a text whose hash is this token's. It is the one place that holds a token's text, for the few tokens in the table of
-    /// recent ones and until they leave it.
-    /// </summary>
-    public void SeeAs(string? text) => Volatile.Write(ref _seenAs, text);
 }

