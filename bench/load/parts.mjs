@@ -20,7 +20,8 @@ export function start(command, args, options = {}) {
   return child;
 }
 
-export function stopAll() { for (const child of running) if (child.exitCode === null) child.kill('SIGKILL'); }
+// nginx ends its workers itself; killed at once it would leave them behind.
+export function stopAll() { for (const child of running) if (child.exitCode === null) child.kill(child.spawnfile === 'nginx' ? 'SIGTERM' : 'SIGKILL'); }
 
 export async function until(what, test, seconds = 30) {
   const end = Date.now() + seconds * 1000;
