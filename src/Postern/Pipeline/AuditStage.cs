@@ -78,6 +78,12 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
     private static AuditClass Class(Call call)
     {
         var classes = call.State.AuditClasses;
+        if (!call.IsRead)
+        {
+            // It ended before its message said more than the method does.
+            return call.IsRouted ? classes.Of(call.Method.Row.Base) : AuditClass.Read;
+        }
+
         var operation = call.Operation;
         var strictest = classes.Of(operation[0].Permission);
         for (var i = 1; i < operation.Count; i++)
@@ -95,7 +101,7 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
         {
             Time = call.Time,
             CallId = call.Id,
-            Class = call.AuditClass,
+            Class = Class(call),
             SourceAddress = call.Source?.ToString(),
             Engine = call.IsRouted ? call.Engine.Name : "",
             Operation = call.IsRouted ? call.Method.Name : Shown(call.Request.Path),

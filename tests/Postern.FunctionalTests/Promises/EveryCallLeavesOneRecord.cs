@@ -80,7 +80,7 @@ public sealed class EveryCallLeavesOneRecord
         var record = Assert.Single(gate.Audit.Records());
         Assert.Equal("test/alice", record["caller"]);
         Assert.Equal(("token-1", "session-1"), (record["jti"], record["sid"]));
-        Assert.StartsWith("127.", record["source"], StringComparison.Ordinal);
+        Assert.Equal(gate.Client.Source.ToString(), record["source"]);
         Assert.Equal("main", record["engine"]);
         Assert.Contains("StartWorkflowExecution", record["operation"]);
         Assert.Equal("workflow.start", record["permission"]);
@@ -90,6 +90,22 @@ public sealed class EveryCallLeavesOneRecord
         Assert.False(string.IsNullOrEmpty(record["policyVersion"]));
         Assert.Equal("0", record["status"]);
         Assert.True(long.Parse(record["requestBytes"]!) > 0);
+    }
+
+    [Theory]
+    [InlineData("DescribeWorkflowExecution", "nobody", "read")]
+    [InlineData("DescribeWorkflowExecution", null, "read")]
+    [InlineData("PollWorkflowTaskQueue", "nobody", "progress")]
+    [InlineData("StartWorkflowExecution", "nobody", "write")]
+    [InlineData("StartWorkflowExecution", null, "write")]
+    [InlineData("NoSuchMethod", "nobody", "read")]
+    public async Task RefusedCall_IsRecordedInTheClassOfWhatWasAsked(string method, string? caller, string @class)
+    {
+        await using var gate = await Gate.StartAsync();
+        var watch = new Watch(gate);
+        var message = method switch { "DescribeWorkflowExecution" => Requests.Describe(), "PollWorkflowTaskQueue" => Requests.Poll(), _ => Requests.Start() };
+        var answer = await gate.Client.CallAsync(method, message, caller is null ? null : gate.Issuer.Token(caller), TestContext.Current.CancellationToken);
+        Assert.Equal(@class, (await watch.RecordAsync(answer.Message))["class"]);
     }
 
     [Fact]

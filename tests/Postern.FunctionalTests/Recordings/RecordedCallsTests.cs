@@ -50,6 +50,26 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
         Assert.NotEqual(0, played);
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task CallsThatTheirClientGaveUp_EndAtTheEngineToo(string name)
+    {
+        Gate.Engine.Forget();
+        Gate.Engine.Script = _ => StubAnswer.Never;
+        await using var client = await Gate.ConnectAsync();
+        foreach (var call in Recording.Read(name).Where(call => call.End == "rst:8" && call.ResponseHeaders.Count == 0 && TemporalApi.Methods.ContainsKey(call.Path)))
+        {
+            var stream = client.NextStream();
+            await client.HeadersAsync(stream, HeadersOf(call));
+            await client.DataAsync(stream, call.RequestBody);
+            await Eventually.TrueAsync(() => Gate.Engine.Calls.Count == 1, call.ToString);
+            await client.ResetAsync(stream, 8);
+            await Gate.Engine.Calls[0].Ended.WaitAsync(RawHttp2.Deadline, TestContext.Current.CancellationToken);
+            Assert.Equal(call.RequestBody, Gate.Engine.Calls[0].Body);
+            Gate.Engine.Forget();
+        }
+    }
+
     private List<(string, string)> HeadersOf(RecordedCall call) =>
         [.. call.RequestHeaders.Where(header => header.Name != "authorization"), ("authorization", "Bearer " + playback.Token)];
 
