@@ -36,6 +36,12 @@ internal readonly record struct Demand
     /// (an answer to a task names no task queue). A condition on one of them counts as met.
     /// </summary>
     public Dimensions Waived { get; init; }
+
+    /// <summary>
+    /// True where another of the call's permissions covers it, so that it needs no binding of its own but no deny may name it: what a worker's answer commands in its
+    /// own namespace falls under <c>worker.complete</c>.
+    /// </summary>
+    public bool UnlessDenied { get; init; }
 }
 
 /// <summary>The part of a decision's input that is neither caller nor message.</summary>

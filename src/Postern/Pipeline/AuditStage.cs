@@ -88,7 +88,8 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
         var strictest = classes.Of(operation[0].Permission);
         for (var i = 1; i < operation.Count; i++)
         {
-            strictest = AuditClasses.Strictest(strictest, classes.Of(operation[i].Permission));
+            // What another permission covers is recorded as that one is: a worker's progress stays progress, whatever it commands in its own namespace.
+            strictest = operation[i].UnlessDenied ? strictest : AuditClasses.Strictest(strictest, classes.Of(operation[i].Permission));
         }
 
         return strictest;

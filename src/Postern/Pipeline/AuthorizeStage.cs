@@ -5,7 +5,7 @@ using Postern.Telemetry;
 
 namespace Postern.Pipeline;
 
-/// <summary>Caller and operation → decision. Every demand of the operation must be allowed; the first that isn't decides.</summary>
+/// <summary>Caller and operation → decision. Every demand of the operation must be allowed; one that is denied decides before one that can't be told, whichever comes first.</summary>
 internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<AuthorizeStage> logger)
 {
     public Refusal? Run(Call call)
@@ -13,20 +13,12 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<Auth
         var operation = call.Operation;
         var policy = call.CallerState.Policy;
         var circumstances = new Circumstances(call.Source, call.Time);
-        for (var i = 0; i < operation.Count; i++)
+        var decision = policy.DecideAll(operation, circumstances, out var decisive);
+        call.Decision = decision;
+        call.IsDecided = true;
+        if (!decision.IsAllowed)
         {
-            ref readonly var demand = ref operation[i];
-            var decision = policy.Decide(demand, circumstances);
-            if (i == 0 || !decision.IsAllowed)
-            {
-                call.Decision = decision;
-                call.IsDecided = true;
-            }
-
-            if (!decision.IsAllowed)
-            {
-                return Refuse(call, demand, decision);
-            }
+            return Refuse(call, operation[decisive], decision);
         }
 
         if (call.Method.Row.IsTaskPoll)

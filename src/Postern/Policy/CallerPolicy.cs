@@ -39,18 +39,11 @@ internal sealed class CallerPolicy(string version, Caller caller, CompiledRules 
     public Decision DecideAll(ReadOnlySpan<Demand> demands, in Circumstances circumstances, out int decisive)
     {
         decisive = 0;
-        var outcome = demands.IsEmpty ? new Decision(DecisionKind.Deny, NoRule, NoBinding) : Decide(demands[0], circumstances);
-        for (var i = 1; i < demands.Length && outcome.Kind != DecisionKind.Deny; i++)
-        {
-            var next = Decide(demands[i], circumstances);
-            if (next.Kind == DecisionKind.Deny || (next.Kind == DecisionKind.CannotTell && outcome.IsAllowed))
-            {
-                (outcome, decisive) = (next, i);
-            }
-        }
-
-        return outcome;
+        return demands.IsEmpty ? new Decision(DecisionKind.Deny, NoRule, NoBinding) : DecideAll(demands[0], demands[1..], circumstances, out decisive);
     }
+
+    /// <inheritdoc cref="DecideAll(ReadOnlySpan{Demand}, in Circumstances, out int)"/>
+    public Decision DecideAll(Operation operation, in Circumstances circumstances, out int decisive) => DecideAll(operation[0], operation.More, circumstances, out decisive);
 
     /// <summary>
     /// Does a deny rule forbid it? For what falls under another permission unless a deny names it, such as what a worker's answer commands in its own
@@ -69,6 +62,24 @@ internal sealed class CallerPolicy(string version, Caller caller, CompiledRules 
             ? CannotTell(possible, unknown)
             : new Decision(DecisionKind.Allow, NoRule, "");
     }
+
+    private Decision DecideAll(in Demand first, ReadOnlySpan<Demand> more, in Circumstances circumstances, out int decisive)
+    {
+        decisive = 0;
+        var outcome = Judge(first, circumstances);
+        for (var i = 0; i < more.Length && outcome.Kind != DecisionKind.Deny; i++)
+        {
+            var next = Judge(more[i], circumstances);
+            if (next.Kind == DecisionKind.Deny || (next.Kind == DecisionKind.CannotTell && outcome.IsAllowed))
+            {
+                (outcome, decisive) = (next, i + 1);
+            }
+        }
+
+        return outcome;
+    }
+
+    private Decision Judge(in Demand demand, in Circumstances circumstances) => demand.UnlessDenied ? DecideDenied(demand, circumstances) : Decide(demand, circumstances);
 
     /// <summary>The one way in which decisions are made; <c>explain</c> takes it with a trace that listens.</summary>
     internal Decision Decide<TTrace>(in Demand demand, in Circumstances circumstances, scoped ref TTrace trace)

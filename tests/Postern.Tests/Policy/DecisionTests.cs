@@ -222,6 +222,42 @@ public sealed class DecisionTests
     }
 
     [Fact]
+    public void DecideAll_OfAnOperation_LetsADenyWinWhicheverDemandComesFirst()
+    {
+        var policy = Of("""
+            bindings:
+              - { who: [anyone], role: operator, where: { temporal: payments, workflowType: Refund } }
+            """).For(User("alice"));
+        var unsure = On(Permission.WorkflowTerminate) with { WorkflowId = "w", Unknown = Dimensions.WorkflowType };
+        var no = Start("payroll");
+        Assert.Equal(DecisionKind.Deny, policy.DecideAll(Asks(unsure, Start("payments"), no), Monday, out var decisive).Kind);
+        Assert.Equal(2, decisive);
+        Assert.Equal(DecisionKind.Deny, policy.DecideAll(Asks(no, unsure), Monday, out decisive).Kind);
+        Assert.Equal(0, decisive);
+        Assert.Equal(DecisionKind.CannotTell, policy.DecideAll(Asks(Start("payments"), unsure), Monday, out decisive).Kind);
+        Assert.Equal(1, decisive);
+        Assert.Equal("bindings[0]", policy.DecideAll(Asks(Start("payments"), Start("payments")), Monday, out _).Rule);
+    }
+
+    [Fact]
+    public void DecideAll_OfWhatAnotherPermissionCovers_AsksDeniesOnly()
+    {
+        var policy = Of("""
+            bindings:
+              - { who: [anyone], role: worker, where: { temporal: payments } }
+            deny:
+              - { what: [workflow.start], where: { workflowType: Payout } }
+              - { what: [workflow.signal], where: { workflowType: Payout } }
+            """).For(User("alice"));
+        var answer = On(Permission.WorkerComplete);
+        Assert.True(policy.DecideAll(Asks(answer, Start("payments") with { UnlessDenied = true }), Monday, out _).IsAllowed);
+        Assert.Equal("deny[0]", policy.DecideAll(Asks(answer, Start("payments", "Payout") with { UnlessDenied = true }), Monday, out var decisive).Rule);
+        Assert.Equal(1, decisive);
+        Assert.Equal(DecisionKind.CannotTell, policy.DecideAll(Asks(answer, On(Permission.WorkflowSignal) with { Unknown = Dimensions.WorkflowType, UnlessDenied = true }), Monday, out _).Kind);
+        Assert.False(policy.DecideAll(Asks(answer, Start("payments")), Monday, out _).IsAllowed);
+    }
+
+    [Fact]
     public void Refusal_ReadsAsPromised()
     {
         var policy = Of("bindings: []").For(User("alice@example.com"));
@@ -255,7 +291,8 @@ public sealed class DecisionTests
             Start("payments"), Start("payroll", "Other"), On(Permission.WorkflowTerminate, "pay-prod") with { Unknown = Dimensions.WorkflowType },
             On(Permission.WorkerComplete) with { Waived = Dimensions.TaskQueue },
         ];
-        policy.DecideAll(demands.AsSpan(0, 1), Monday, out _);
+        var operation = Asks(demands[0], demands[0], On(Permission.WorkflowTerminate, "pay-prod") with { Unknown = Dimensions.WorkflowType, UnlessDenied = true });
+        policy.DecideAll(operation, Monday, out _);
         foreach (ref readonly var demand in demands.AsSpan())
         {
             policy.Decide(demand, Monday);
@@ -267,6 +304,9 @@ public sealed class DecisionTests
             policy.Decide(demand, Monday);
         }
 
+        policy.DecideAll(operation, Monday, out _);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
+
+    private static Operation Asks(Demand first, params Demand[] more) => new() { Method = "Test", First = first, More = more };
 }
