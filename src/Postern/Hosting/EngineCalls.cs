@@ -22,7 +22,7 @@ internal static class EngineCalls
             $"temporal/{method.Name}",
             [first, .. row.Implied.Select(implied => new CatalogueDemand(implied, carried & PermissionDimensions.Of(implied))
             {
-                Sometimes = !always || implied is Permission.WorkflowTerminate or Permission.WorkerPoll,
+                Sometimes = !always || implied is not (Permission.WorkflowStart or Permission.WorkflowSignal or Permission.WorkflowUpdate),
                 ClusterScope = implied == Permission.ClusterAdmin,
                 Unknown = PermissionDimensions.Of(implied) & ~carried & (Dimensions.WorkflowType | Dimensions.WorkflowId),
             })]);

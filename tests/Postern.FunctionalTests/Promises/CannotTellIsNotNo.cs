@@ -195,6 +195,19 @@ public sealed class CannotTellIsNotNo
         await call.Ended.WaitAsync(RawHttp2.Deadline, Cancellation);
     }
 
+    // The rule needs the workflow's type, which a signal doesn't name; the server's own workflows are nobody's to signal, whatever their type.
+    [Theory]
+    [InlineData("w-1", GrpcCode.Unavailable)]
+    [InlineData("temporal-sys-scheduler:nightly", GrpcCode.PermissionDenied)]
+    public async Task DenyBesideWhatCannotBeTold_IsANo(string id, int status)
+    {
+        await using var gate = await Gate.StartAsync();
+        var watch = new Watch(gate);
+        var answer = await gate.Client.CallAsync("SignalWorkflowExecution", Requests.Signal(id: id), gate.Issuer.Token("carol", "reports"), Cancellation);
+        Assert.Equal(status, answer.Status);
+        await watch.RefusedAsync(answer.Message, status == GrpcCode.Unavailable ? "cannot-tell" : "not-allowed", status);
+    }
+
     private static Task<GrpcResult> PollAsync(Gate gate, string token, string timeout = "20S") =>
         gate.Client.CallAsync("PollWorkflowTaskQueue", Requests.Poll(), token, Cancellation, ("grpc-timeout", timeout));
 }

@@ -108,6 +108,22 @@ public sealed class EveryCallLeavesOneRecord
         Assert.Equal(@class, (await watch.RecordAsync(answer.Message))["class"]);
     }
 
+    // A worker may start children in its own namespace with no more than its role, unless a deny names them; its progress stays progress.
+    [Theory]
+    [InlineData("Refund", 0, "progress")]
+    [InlineData("Payout", GrpcCode.PermissionDenied, "progress")]
+    public async Task TaskAnswerWithAChild_IsProgress_UnlessADenyNamesIt(string type, int status, string @class)
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = GateSetup.Policy + "\ndeny:\n  - { what: [workflow.start], where: { workflowType: Payout } }\n" });
+        var answer = new Temporalio.Api.WorkflowService.V1.RespondWorkflowTaskCompletedRequest { Namespace = "payments", TaskToken = Google.Protobuf.ByteString.CopyFromUtf8("token") };
+        answer.Commands.Add(new Temporalio.Api.Command.V1.Command { StartChildWorkflowExecutionCommandAttributes = new() { WorkflowId = "c", WorkflowType = new() { Name = type } } });
+        var result = await gate.Client.CallAsync("RespondWorkflowTaskCompleted", Google.Protobuf.MessageExtensions.ToByteArray(answer), gate.Issuer.Token("worker"), TestContext.Current.CancellationToken);
+        Assert.Equal(status, result.Status);
+        Assert.Equal(status == 0 ? 1 : 0, gate.Engine.Calls.Count);
+        await gate.StopAsync();
+        Assert.Equal(@class, Assert.Single(gate.Audit.Records())["class"]);
+    }
+
     [Fact]
     public async Task RunIdOfTheAnswer_StandsInTheRecord()
     {

@@ -9,29 +9,32 @@ internal partial class TemporalDemands
     private readonly TemporalOperation _row;
     private readonly TemporalNames _names;
 
-    protected TemporalDemands(TemporalOperation row, TemporalNames names)
+    private readonly ReservedPaths _reserved;
+
+    protected TemporalDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved)
     {
         _row = row;
         _names = names;
+        _reserved = reserved;
     }
 
-    public static TemporalDemands For(TemporalOperation row, TemporalNames names, LensNode lens) => row.Shape switch
+    public static TemporalDemands For(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) => row.Shape switch
     {
-        TemporalShape.Start => new StartDemands(row, names, lens),
-        TemporalShape.SignalWithStart => new SignalWithStartDemands(row, names, lens),
-        TemporalShape.MultiOperation => new MultiOperationDemands(row, names, lens),
-        TemporalShape.Schedule => new ScheduleDemands(row, names, lens),
-        TemporalShape.SchedulePatch => new SchedulePatchDemands(row, names, lens),
-        TemporalShape.Batch => new BatchDemands(row, names, lens),
-        TemporalShape.Reset => new ResetDemands(row, names, lens),
-        TemporalShape.Poll => new PollDemands(row, names, lens),
-        TemporalShape.WorkflowTaskAnswer => new WorkflowTaskDemands(row, names, lens),
-        TemporalShape.WorkerReport => new WorkerReportDemands(row, names, lens),
-        TemporalShape.ActivityOptions => new ActivityOptionsDemands(row, names, lens),
-        TemporalShape.TaskQueueList => new TaskQueueListDemands(row, names, lens),
-        TemporalShape.NexusEndpoint => new NexusEndpointDemands(row, names, lens),
-        TemporalShape.RemoteCluster => new RemoteClusterDemands(row, names, lens),
-        _ => new TemporalDemands(row, names),
+        TemporalShape.Start => new StartDemands(row, names, reserved, lens),
+        TemporalShape.SignalWithStart => new SignalWithStartDemands(row, names, reserved, lens),
+        TemporalShape.MultiOperation => new MultiOperationDemands(row, names, reserved, lens),
+        TemporalShape.Schedule => new ScheduleDemands(row, names, reserved, lens),
+        TemporalShape.SchedulePatch => new SchedulePatchDemands(row, names, reserved, lens),
+        TemporalShape.Batch => new BatchDemands(row, names, reserved, lens),
+        TemporalShape.Reset => new ResetDemands(row, names, reserved, lens),
+        TemporalShape.Poll => new PollDemands(row, names, reserved, lens),
+        TemporalShape.WorkflowTaskAnswer => new WorkflowTaskDemands(row, names, reserved, lens),
+        TemporalShape.WorkerReport => new WorkerReportDemands(row, names, reserved, lens),
+        TemporalShape.ActivityOptions => new ActivityOptionsDemands(row, names, reserved, lens),
+        TemporalShape.TaskQueueList => new TaskQueueListDemands(row, names, reserved, lens),
+        TemporalShape.NexusEndpoint => new NexusEndpointDemands(row, names, reserved, lens),
+        TemporalShape.RemoteCluster => new RemoteClusterDemands(row, names, reserved, lens),
+        _ => new TemporalDemands(row, names, reserved),
     };
 
     public Operation? Build(in MessageLens lens, out Refusal? refusal)
@@ -45,7 +48,10 @@ internal partial class TemporalDemands
 
         var more = new DemandList();
         Add(in lens, ref first, ref more);
-        AddSystemQueues(in first, ref more);
+        AddControlQueue(in lens, in first, ref more);
+        AddCallbacks(in lens, in first, ref more);
+        AddComputeEndpoints(in lens, in first, ref more);
+        AddReserved(in lens, in first, ref more);
         return new Operation
         {
             Method = _row.Name,
@@ -129,28 +135,89 @@ internal partial class TemporalDemands
         return first.Signal ?? first.Update ?? first.Query ?? first.ScheduleId ?? first.ActivityId ?? first.NexusEndpoint;
     }
 
-    // The server's own queues and partitions stand beside the users': what is started there runs with the server's rights, what is polled there is another's.
-    private void AddSystemQueues(in Demand first, ref DemandList more)
+    private void AddReserved(in MessageLens lens, in Demand first, ref DemandList more)
     {
-        if (_row.Access == TemporalAccess.Read)
+        var reserved = IsReserved(in first) || _reserved.IsUsed(in lens, first.Namespace);
+        for (var i = 0; i < more.Count && !reserved; i++)
         {
-            return;
+            reserved = IsReserved(in more[i]);
         }
 
-        var system = IsSystemQueue(first.TaskQueue);
-        for (var i = 0; i < more.Count && !system; i++)
+        if (reserved)
         {
-            system = IsSystemQueue(more[i].TaskQueue);
-        }
-
-        if (system)
-        {
-            more.Add(new Demand { Permission = Permission.ClusterAdmin, ClusterScope = true, Namespace = first.Namespace });
+            more.Add(OnCluster(in first));
         }
     }
 
-    private protected static bool IsSystemQueue(string? name) => name is not null
-        && (name.StartsWith("temporal-sys", StringComparison.Ordinal) || name.StartsWith("/_sys/", StringComparison.Ordinal) || name.StartsWith("/__sys", StringComparison.Ordinal));
+    private static bool IsReserved(in Demand demand) => TemporalReserved.IsNamespace(demand.Namespace) || TemporalReserved.IsQueue(demand.TaskQueue);
+
+    private static Demand OnCluster(in Demand first) => new() { Permission = Permission.ClusterAdmin, ClusterScope = true, Namespace = first.Namespace };
+
+    // Where the server is to leave word for the worker that asks or answers: its own mailbox, or a queue that it may poll.
+    private void AddControlQueue(in MessageLens lens, in Demand first, ref DemandList more)
+    {
+        if (lens.Name(0, _names.ControlQueue) is { } queue && !TemporalReserved.IsOwnMailbox(queue, first.Namespace))
+        {
+            more.Add(new Demand { Permission = Permission.WorkerPoll, Namespace = first.Namespace, TaskQueue = queue, Unknown = first.Unknown & Dimensions.Namespace });
+        }
+    }
+
+    // The server calls a callback with its own credentials.
+    private void AddCallbacks(in MessageLens lens, in Demand first, ref DemandList more)
+    {
+        var (ends, elsewhere) = (false, false);
+        foreach (var (list, nexus, url) in _names.Callbacks)
+        {
+            List<int>? elements = null;
+            list.Collect(in lens, ref elements);
+            for (var i = 0; i < elements?.Count; i++)
+            {
+                var system = lens.Has(elements[i], nexus) && lens.Bytes(elements[i], url).SequenceEqual("temporal://system"u8);
+                ends |= system;
+                elsewhere |= !system;
+            }
+        }
+
+        if (ends)
+        {
+            // The end of a Nexus operation that only the callback's token names.
+            more.Add(new Demand
+            {
+                Permission = Permission.NexusCall,
+                Namespace = first.Namespace,
+                Unknown = Dimensions.NexusEndpoint | Dimensions.NexusService | Dimensions.NexusOperation,
+            });
+        }
+
+        if (elsewhere)
+        {
+            // Any address that the server's network reaches, the server's own API included; or the server's own kind, which no client may set.
+            more.Add(OnCluster(in first));
+        }
+    }
+
+    // Through its endpoint the server has a deployment's workers started and stopped.
+    private void AddComputeEndpoints(in MessageLens lens, in Demand first, ref DemandList more)
+    {
+        foreach (var (list, endpoint) in _names.ComputeEndpoints)
+        {
+            List<int>? elements = null;
+            list.Collect(in lens, ref elements);
+            for (var i = 0; i < elements?.Count; i++)
+            {
+                if (lens.Name(elements[i], endpoint) is { } name)
+                {
+                    more.Add(new Demand
+                    {
+                        Permission = Permission.NexusCall,
+                        Namespace = first.Namespace,
+                        NexusEndpoint = name,
+                        Unknown = Dimensions.NexusService | Dimensions.NexusOperation,
+                    });
+                }
+            }
+        }
+    }
 
     private static Dimensions Named(in Demand demand) =>
         (demand.Namespace is null ? Dimensions.None : Dimensions.Namespace)

@@ -18,10 +18,14 @@ internal sealed class TemporalMethod
         Fields = TemporalRoles.Find(Request);
         Stamp = IdentityStamp.For(row, Request, Fields);
         Names = new TemporalNames(Fields, row.Shape);
-        Reading = [.. Names.Paths.Concat(TemporalReadings.Of(row.Shape)).Concat(WorkerQueues()).Concat(Stamp?.Fields ?? []).Distinct(StringComparer.Ordinal)];
+        var reserved = ReservedPaths.Of(Fields, row.Access);
+        Reading =
+        [
+            .. Names.Paths.Concat(TemporalReadings.Of(row.Shape, Request)).Concat(WorkerQueues()).Concat(Stamp?.Fields ?? []).Concat(reserved.Select(p => p.Path)).Distinct(StringComparer.Ordinal),
+        ];
         Lens = LensCompiler.Compile(Request, Reading);
         Names.Place(Lens);
-        Demands = TemporalDemands.For(row, Names, Lens);
+        Demands = TemporalDemands.For(row, Names, new ReservedPaths(Lens, reserved), Lens);
         RunIds = TemporalRunIds.Plan(descriptor.OutputType);
     }
 

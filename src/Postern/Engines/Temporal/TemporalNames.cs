@@ -8,25 +8,36 @@ internal sealed class TemporalNames
     private static readonly TemporalRole[] s_targets =
         [TemporalRole.Signal, TemporalRole.Update, TemporalRole.Query, TemporalRole.ScheduleId, TemporalRole.Target, TemporalRole.ActivityId, TemporalRole.NexusEndpoint];
 
+    private const string Control = "worker_control_task_queue";
+
     private readonly string?[] _paths = new string?[Enum.GetValues<TemporalRole>().Length];
+
+    private readonly string[] _callbacks;
+    private readonly string[] _computeEndpoints;
+    private readonly string? _control;
 
     public TemporalNames(IReadOnlyList<TemporalPath> found, TemporalShape shape)
     {
-        foreach (var path in found)
+        foreach (var path in found.Where(p => IsOwn(p, shape)))
         {
-            // What an option would make of a thing is not the thing's own name, and the type a worker's queue is polled for isn't either.
-            var own = !path.Repeated && path.Role < TemporalRole.TaskToken
-                && !path.Path.StartsWith("activity_options.", StringComparison.Ordinal)
-                && path.Path is not ("worker_control_task_queue" or "sticky_task_queue" or "sticky_attributes.worker_task_queue.name" or "worker_heartbeat.task_queue");
             ref var best = ref _paths[(int)path.Role];
-            if (own && !(shape is TemporalShape.Batch or TemporalShape.Schedule && path.Depth > 0) && (best is null || path.Depth < best.Count(c => c == '.')))
+            if (best is null || path.Depth < best.Count(c => c == '.'))
             {
                 best = path.Path;
             }
         }
+
+        _callbacks = [.. found.Where(p => p.Role == TemporalRole.Callback).Select(p => p.Path)];
+        _computeEndpoints = [.. found.Where(p => p.Role == TemporalRole.NexusEndpoint && p.Path.EndsWith(".nexus_endpoint", StringComparison.Ordinal)).Select(p => p.Path)];
+        _control = found.Any(p => p.Path is Control) ? Control : null;
     }
 
-    public IEnumerable<string> Paths => _paths.OfType<string>();
+    /// <summary>What the call itself is about.</summary>
+    public IEnumerable<string> Own => _paths.OfType<string>();
+
+    /// <summary>Everything that is read for these names.</summary>
+    public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".internal" })).Concat(_computeEndpoints)
+        .Concat(_control is null ? [] : [_control]);
 
     public int Namespace { get; private set; }
     public int NamespaceId { get; private set; }
@@ -43,6 +54,15 @@ internal sealed class TemporalNames
     public int NexusEndpoint { get; private set; }
     public int NexusService { get; private set; }
     public int NexusOperation { get; private set; }
+
+    /// <summary>The queue on which a poller or an answer says that its worker takes the server's commands.</summary>
+    public int ControlQueue { get; private set; }
+
+    /// <summary>Callbacks of what is started, and in each whether it is called by URL, and by which.</summary>
+    public (ListPath List, int Nexus, int Url)[] Callbacks { get; private set; } = [];
+
+    /// <summary>Compute configurations by scaling group, and in each the endpoint of its provider.</summary>
+    public (ListPath List, int Endpoint)[] ComputeEndpoints { get; private set; } = [];
 
     /// <summary>Whichever of these the request has names what the call is about.</summary>
     public int[] Targets { get; private set; } = [];
@@ -68,6 +88,20 @@ internal sealed class TemporalNames
         NexusEndpoint = Slot(TemporalRole.NexusEndpoint);
         NexusService = Slot(TemporalRole.NexusService);
         NexusOperation = Slot(TemporalRole.NexusOperation);
+        ControlQueue = _control is null ? -1 : root.SlotOf(_control);
+        Callbacks = [.. _callbacks.Select(p => new ListPath(root, p)).Select(l => (l, l.Node.SlotOf("nexus"), l.Node.SlotOf("nexus.url")))];
+        ComputeEndpoints = [.. _computeEndpoints.Select(p => ListPath.Split(root, p))];
         Targets = [.. s_targets.Select(Slot).Where(s => s >= 0)];
     }
+
+    // What the call itself is about, as against what an option would make of it, what a filter looks for, or what a worker says of itself.
+    private static bool IsOwn(TemporalPath path, TemporalShape shape) => path.Role switch
+    {
+        TemporalRole.None or TemporalRole.TaskQueueKind or TemporalRole.NormalTaskQueue or TemporalRole.VisibilityQuery or >= TemporalRole.TaskToken => false,
+        _ when path.Repeated || (path.Depth > 0 && shape is TemporalShape.Batch or TemporalShape.Schedule) => false,
+        TemporalRole.Target => path.Depth == 0 || path.Path.StartsWith("deployment_version.", StringComparison.Ordinal) || (path.Path is "deployment.series_name" && shape == TemporalShape.Plain),
+        TemporalRole.RunId => !path.Path.StartsWith("execution_filter.", StringComparison.Ordinal),
+        TemporalRole.TaskQueue => path.Path is "task_queue" or "task_queue.name" or "spec.target.worker.task_queue",
+        _ => true,
+    };
 }

@@ -20,7 +20,7 @@ internal static class TemporalOperations
     // What the token in a task's answer stands for: handed out under worker.poll, so decided there.
     private const Dimensions OfTask = OfRun | Dimensions.WorkflowId | Dimensions.ActivityType | Dimensions.ActivityId;
 
-    private static readonly Permission[] s_start = [WorkflowStart, WorkflowTerminate, WorkerPoll];
+    private static readonly Permission[] s_start = [WorkflowStart, WorkflowTerminate, WorkerPoll, NexusCall];
 
     public static IReadOnlyList<TemporalOperation> Workflow { get; } =
     [
@@ -36,7 +36,7 @@ internal static class TemporalOperations
         See("GetSystemInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace },
 
         // Workflows.
-        Change("StartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.Start, Implied = [WorkflowTerminate, WorkerPoll] },
+        Change("StartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.Start, Implied = [WorkflowTerminate, WorkerPoll, NexusCall] },
         Change("ExecuteMultiOperation", WorkflowUpdate) with { Shape = TemporalShape.MultiOperation, Unknown = OfRun | Dimensions.WorkflowId | Dimensions.Update, Implied = s_start },
         Change("SignalWithStartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.SignalWithStart, Implied = [WorkflowSignal, WorkflowTerminate] },
         See("GetWorkflowExecutionHistory", WorkflowRead) with { Unknown = OfRun, LongPoll = true },
@@ -47,7 +47,7 @@ internal static class TemporalOperations
         See("QueryWorkflow", WorkflowQuery) with { Unknown = OfRun },
         Change("RequestCancelWorkflowExecution", WorkflowCancel) with { Unknown = OfRun },
         Change("SignalWorkflowExecution", WorkflowSignal) with { Unknown = OfRun },
-        Change("UpdateWorkflowExecution", WorkflowUpdate) with { Unknown = OfRun },
+        Change("UpdateWorkflowExecution", WorkflowUpdate) with { Unknown = OfRun, Implied = [NexusCall] },
         Change("ResetWorkflowExecution", WorkflowReset) with { Shape = TemporalShape.Reset, Unknown = OfRun, Implied = [WorkflowSignal, WorkflowOptions] },
         Change("TerminateWorkflowExecution", WorkflowTerminate) with { Unknown = OfRun },
         Change("DeleteWorkflowExecution", WorkflowDelete) with { Unknown = OfRun },
@@ -65,7 +65,7 @@ internal static class TemporalOperations
         Poll("PollWorkflowTaskQueue"),
         Poll("PollActivityTaskQueue"),
         Poll("PollNexusTaskQueue") with { Implied = [WorkerHeartbeat, ClusterAdmin] },
-        Progress("RespondWorkflowTaskCompleted", WorkerComplete, TemporalShape.WorkflowTaskAnswer) with { Implied = [WorkflowStart, WorkflowSignal, WorkflowCancel, NexusCall] },
+        Progress("RespondWorkflowTaskCompleted", WorkerComplete, TemporalShape.WorkflowTaskAnswer) with { Implied = [WorkflowStart, WorkflowSignal, WorkflowCancel, WorkflowTerminate, WorkerPoll, NexusCall, ClusterAdmin] },
         Progress("RespondWorkflowTaskFailed", WorkerComplete, TemporalShape.Answer),
         Progress("RespondActivityTaskCompleted", WorkerComplete, TemporalShape.Answer),
         Progress("RespondActivityTaskFailed", WorkerComplete, TemporalShape.Answer),
@@ -86,7 +86,8 @@ internal static class TemporalOperations
         See("ListWorkers", WorkerRead),
         See("CountWorkers", WorkerRead),
         See("DescribeWorker", WorkerRead) with { Unknown = Dimensions.TaskQueue },
-        See("FetchWorkerConfig", WorkerRead) with { Unknown = Dimensions.TaskQueue },
+        // A read to the server, but carried out by a worker, to whom it is sent as a command.
+        See("FetchWorkerConfig", WorkerHeartbeat) with { Unknown = Dimensions.TaskQueue },
         Change("UpdateWorkerConfig", WorkerConfigure) with { Unknown = Dimensions.TaskQueue },
 
         // Task queues and versions.
@@ -105,22 +106,22 @@ internal static class TemporalOperations
         See("DescribeWorkerDeployment", WorkerDeploymentRead),
         See("DescribeWorkerDeploymentVersion", WorkerDeploymentRead),
         See("ListWorkerDeployments", WorkerDeploymentRead),
-        See("ValidateWorkerDeploymentVersionComputeConfig", WorkerDeploymentRead),
+        See("ValidateWorkerDeploymentVersionComputeConfig", WorkerDeploymentRead) with { Implied = [NexusCall] },
         Change("SetCurrentDeployment", WorkerDeploymentWrite),
         Change("SetWorkerDeploymentCurrentVersion", WorkerDeploymentWrite),
         Change("SetWorkerDeploymentRampingVersion", WorkerDeploymentWrite),
         Change("SetWorkerDeploymentManager", WorkerDeploymentWrite),
         Change("CreateWorkerDeployment", WorkerDeploymentWrite),
-        Change("CreateWorkerDeploymentVersion", WorkerDeploymentWrite),
-        Change("UpdateWorkerDeploymentVersionComputeConfig", WorkerDeploymentWrite),
+        Change("CreateWorkerDeploymentVersion", WorkerDeploymentWrite) with { Implied = [NexusCall] },
+        Change("UpdateWorkerDeploymentVersionComputeConfig", WorkerDeploymentWrite) with { Implied = [NexusCall] },
         Change("UpdateWorkerDeploymentVersionMetadata", WorkerDeploymentWrite),
         Change("DeleteWorkerDeployment", WorkerDeploymentDelete),
         Change("DeleteWorkerDeploymentVersion", WorkerDeploymentDelete),
 
         // Schedules, batches, rules.
-        Change("CreateSchedule", ScheduleWrite) with { Shape = TemporalShape.Schedule, Implied = [WorkflowStart, WorkflowTerminate] },
-        Change("UpdateSchedule", ScheduleWrite) with { Shape = TemporalShape.Schedule, Implied = [WorkflowStart, WorkflowTerminate] },
-        Change("PatchSchedule", ScheduleWrite) with { Shape = TemporalShape.SchedulePatch, Implied = [WorkflowStart] },
+        Change("CreateSchedule", ScheduleWrite) with { Shape = TemporalShape.Schedule, Implied = [WorkflowStart, WorkflowCancel, WorkflowTerminate] },
+        Change("UpdateSchedule", ScheduleWrite) with { Shape = TemporalShape.Schedule, Implied = [WorkflowStart, WorkflowCancel, WorkflowTerminate] },
+        Change("PatchSchedule", ScheduleWrite) with { Shape = TemporalShape.SchedulePatch, Implied = [WorkflowStart, WorkflowCancel, WorkflowTerminate] },
         Change("DeleteSchedule", ScheduleDelete),
         See("DescribeSchedule", ScheduleRead),
         See("ListScheduleMatchingTimes", ScheduleRead),
@@ -145,7 +146,7 @@ internal static class TemporalOperations
         Change("PauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("UnpauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("ResetActivity", ActivityManage) with { Unknown = OfActivity },
-        Change("StartActivityExecution", ActivityStart),
+        Change("StartActivityExecution", ActivityStart) with { Implied = [NexusCall] },
         See("DescribeActivityExecution", ActivityRead) with { Unknown = OfActivity, LongPoll = true },
         See("PollActivityExecution", ActivityRead) with { Unknown = OfActivity, LongPoll = true },
         See("ListActivityExecutions", ActivityList),

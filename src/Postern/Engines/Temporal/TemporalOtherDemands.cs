@@ -6,7 +6,7 @@ namespace Postern.Engines.Temporal;
 
 internal partial class TemporalDemands
 {
-    private sealed class BatchDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class BatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private const Dimensions OfWorkflow = Dimensions.WorkflowType | Dimensions.WorkflowId | Dimensions.TaskQueue;
         private readonly (int Slot, Permission Permission)[] _members = [.. TemporalBatches.Members.Select(m => (lens.SlotOf(m.Field), m.Permission))];
@@ -40,7 +40,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ResetDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class ResetDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly PostResetSlots _postReset = new(lens, "post_reset_operations");
 
@@ -71,7 +71,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ActivityOptionsDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class ActivityOptionsDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly int _queue = lens.SlotOf("activity_options.task_queue.name");
 
@@ -85,7 +85,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class TaskQueueListDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class TaskQueueListDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly int _list = lens.SlotOf("task_queues");
 
@@ -106,7 +106,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class NexusEndpointDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class NexusEndpointDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly int _namespace = lens.SlotOf("spec.target.worker.namespace");
         private readonly int _queue = lens.SlotOf("spec.target.worker.task_queue");
@@ -116,7 +116,7 @@ internal partial class TemporalDemands
             first = first with { Namespace = lens.Name(0, _namespace), TaskQueue = lens.Name(0, _queue) };
     }
 
-    private sealed class RemoteClusterDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class RemoteClusterDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly int _address = lens.SlotOf("frontend_address");
 

@@ -1,3 +1,5 @@
+using Google.Protobuf.Reflection;
+
 namespace Postern.Engines.Temporal;
 
 /// <summary>What is read of a method's request beyond the names that stand at the top of it: what its shape looks at.</summary>
@@ -8,7 +10,7 @@ internal static class TemporalReadings
 
     private static readonly string[] s_postReset = ["post_reset_operations[].signal_workflow.signal_name", "post_reset_operations[].update_workflow_options"];
 
-    public static IEnumerable<string> Of(TemporalShape shape) => shape switch
+    public static IEnumerable<string> Of(TemporalShape shape, MessageDescriptor request) => shape switch
     {
         TemporalShape.Start => s_start,
         TemporalShape.SignalWithStart => [.. s_start[..6], "signal_name"],
@@ -20,8 +22,10 @@ internal static class TemporalReadings
         TemporalShape.Schedule =>
         [
             .. s_start[1..5].Select(p => "schedule.action.start_workflow." + p), "schedule.policies.overlap_policy",
+            // Only at its creation does a schedule bring a patch along.
+            .. request.FindFieldByName("initial_patch") is null ? [] : Patch("initial_patch"),
         ],
-        TemporalShape.SchedulePatch => ["patch.trigger_immediately", "patch.backfill_request[]"],
+        TemporalShape.SchedulePatch => Patch("patch"),
         TemporalShape.Batch =>
         [
             .. TemporalBatches.Members.Select(m => m.Field),
@@ -32,7 +36,7 @@ internal static class TemporalReadings
         TemporalShape.Poll => ["task_queue.name", "task_queue.kind", "task_queue.normal_name"],
         TemporalShape.WorkflowTaskAnswer =>
         [
-            .. s_start[..4].Select(p => Command("start_child_workflow_execution", p)),
+            .. s_start[..5].Select(p => Command("start_child_workflow_execution", p)),
             Command("signal_external_workflow_execution", "namespace"), Command("signal_external_workflow_execution", "execution.workflow_id"),
             Command("signal_external_workflow_execution", "signal_name"),
             Command("request_cancel_external_workflow_execution", "namespace"), Command("request_cancel_external_workflow_execution", "workflow_id"),
@@ -47,6 +51,9 @@ internal static class TemporalReadings
 
     /// <summary>Names of a worker's queues in its own report, where the request has them.</summary>
     public static IReadOnlyList<string> WorkerQueues { get; } = ["worker_heartbeat[].task_queue", "worker_heartbeat.task_queue", "task_queue"];
+
+    private static string[] Patch(string path) =>
+        [path + ".trigger_immediately", path + ".trigger_immediately.overlap_policy", path + ".backfill_request[]", path + ".backfill_request[].overlap_policy"];
 
     private static string Command(string member, string field) => $"commands[].{member}_command_attributes.{field}";
 }

@@ -90,6 +90,7 @@ internal static class TemporalRoles
         ["query"] = TemporalRole.VisibilityQuery,
         ["visibility_query"] = TemporalRole.VisibilityQuery,
         ["endpoint"] = TemporalRole.NexusEndpoint,
+        ["nexus_endpoint"] = TemporalRole.NexusEndpoint,
         ["service"] = TemporalRole.NexusService,
         ["operation"] = TemporalRole.NexusOperation,
         ["job_id"] = TemporalRole.Target,
@@ -103,6 +104,7 @@ internal static class TemporalRoles
     };
 
     /// <summary>Every field of the message that has a role, nested ones included; a type within itself is walked once.</summary>
+    /// <exception cref="InvalidDataException">A type that holds itself names something that is judged: at a depth that nobody reads it would go unjudged.</exception>
     public static IReadOnlyList<TemporalPath> Find(MessageDescriptor message)
     {
         var found = new List<TemporalPath>();
@@ -123,14 +125,27 @@ internal static class TemporalRoles
                 found.Add(new TemporalPath(path, role, inRepeated, inOneof));
             }
 
-            if (field.FieldType == FieldType.Message && !s_leftOut.Contains(field.MessageType.FullName) && !above.Contains(field.MessageType))
+            if (field.FieldType != FieldType.Message || s_leftOut.Contains(field.MessageType.FullName))
+            {
+                continue;
+            }
+
+            if (!above.Contains(field.MessageType))
             {
                 Walk(field.MessageType, path + ".", inRepeated, inOneof, above, found);
+            }
+            else if (IsJudged(field.MessageType, []))
+            {
+                throw new InvalidDataException($"{above[0].FullName}: {path} holds {field.MessageType.FullName} within itself, with names that couldn't be judged at every depth");
             }
         }
 
         above.RemoveAt(above.Count - 1);
     }
+
+    private static bool IsJudged(MessageDescriptor message, HashSet<MessageDescriptor> seen) => seen.Add(message)
+        && message.Fields.InFieldNumberOrder().Any(f => Of(f) is not (TemporalRole.None or TemporalRole.Identity or TemporalRole.Header)
+            || (f.FieldType == FieldType.Message && !s_leftOut.Contains(f.MessageType.FullName) && IsJudged(f.MessageType, seen)));
 
     private static TemporalRole Of(FieldDescriptor field)
     {

@@ -40,7 +40,7 @@ internal partial class TemporalDemands
                     Permission = Permission.WorkflowTerminate,
                     Namespace = start.Namespace,
                     WorkflowId = start.WorkflowId,
-                    Unknown = Dimensions.WorkflowType | Dimensions.TaskQueue,
+                    Unknown = Dimensions.WorkflowType | Dimensions.TaskQueue | (start.Unknown & Dimensions.Namespace),
                 });
             }
 
@@ -51,14 +51,14 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class StartDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class StartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly StartSlots _start = new(lens, "");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more) => _start.AddImplied(in lens, 0, in first, ref more);
     }
 
-    private sealed class SignalWithStartDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class SignalWithStartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly StartSlots _start = new(lens, "");
 
@@ -78,7 +78,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class MultiOperationDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class MultiOperationDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly int _operations = lens.SlotOf("operations");
         private readonly StartSlots _start = new(lens.At("operations")!.Node!, "start_workflow.");
@@ -130,14 +130,24 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ScheduleDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    /// <summary>What a schedule's run does with the one before it, by the policy that counts for it.</summary>
+    private static void AddOverlap(int policy, in Demand start, ref DemandList more)
     {
         // SCHEDULE_OVERLAP_POLICY_CANCEL_OTHER and _TERMINATE_OTHER
-        private const int CancelOther = 4;
-        private const int TerminateOther = 5;
+        const int cancelOther = 4;
+        const int terminateOther = 5;
+        if (policy is cancelOther or terminateOther)
+        {
+            more.Add(start with { Permission = policy == cancelOther ? Permission.WorkflowCancel : Permission.WorkflowTerminate });
+        }
+    }
+
+    private sealed class ScheduleDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    {
         private readonly StartSlots _start = new(lens, "schedule.action.start_workflow.");
         private readonly int _member = lens.SlotOf("schedule.action.start_workflow");
         private readonly int _overlap = lens.SlotOf("schedule.policies.overlap_policy");
+        private readonly PatchSlots _patch = new(lens, "initial_patch");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
@@ -149,29 +159,48 @@ internal partial class TemporalDemands
             var start = _start.Read(in lens, 0, first.Namespace);
             more.Add(in start);
             _start.AddImplied(in lens, 0, in start, ref more);
-            if (lens.Enum(0, _overlap) is (CancelOther or TerminateOther) and var policy)
-            {
-                more.Add(start with { Permission = policy == CancelOther ? Permission.WorkflowCancel : Permission.WorkflowTerminate });
-            }
+            AddOverlap(lens.Enum(0, _overlap), in start, ref more);
+            _patch.AddOverlaps(in lens, in start, ref more);
         }
     }
 
-    private sealed class SchedulePatchDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class SchedulePatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
-        private readonly int _trigger = lens.SlotOf("patch.trigger_immediately");
-        private readonly int _backfill = lens.SlotOf("patch.backfill_request");
+        private readonly PatchSlots _patch = new(lens, "patch");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
             // Pausing needs no more than the schedule; setting it off starts what it holds, which only the engine knows.
-            if (lens.Has(0, _trigger) || lens.Has(0, _backfill))
+            if (_patch.Starts(in lens))
             {
-                more.Add(new Demand
+                var start = new Demand
                 {
                     Permission = Permission.WorkflowStart,
                     Namespace = first.Namespace,
                     Unknown = Dimensions.WorkflowType | Dimensions.WorkflowId | Dimensions.TaskQueue,
-                });
+                };
+                more.Add(in start);
+                _patch.AddOverlaps(in lens, in start, ref more);
+            }
+        }
+    }
+
+    /// <summary>A schedule set off or caught up by hand, each time with a policy of its own.</summary>
+    private readonly struct PatchSlots(LensNode lens, string path)
+    {
+        private readonly int _trigger = lens.SlotOf(path + ".trigger_immediately");
+        private readonly int _triggerOverlap = lens.SlotOf(path + ".trigger_immediately.overlap_policy");
+        private readonly int _backfill = lens.SlotOf(path + ".backfill_request");
+        private readonly int _backfillOverlap = lens.At(path + ".backfill_request")?.Node?.SlotOf("overlap_policy") ?? -1;
+
+        public bool Starts(in MessageLens lens) => lens.Has(0, _trigger) || lens.Has(0, _backfill);
+
+        public void AddOverlaps(in MessageLens lens, in Demand start, ref DemandList more)
+        {
+            AddOverlap(lens.Enum(0, _triggerOverlap), in start, ref more);
+            for (var element = lens.FirstOf(0, _backfill); element != 0; element = lens.NextOf(element))
+            {
+                AddOverlap(lens.Enum(element, _backfillOverlap), in start, ref more);
             }
         }
     }

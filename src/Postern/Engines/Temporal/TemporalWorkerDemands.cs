@@ -5,29 +5,18 @@ namespace Postern.Engines.Temporal;
 
 internal partial class TemporalDemands
 {
-    private const string Mailboxes = "temporal-sys/worker-commands/";
-
-    // temporal-sys/worker-commands/<namespace>/<key>: where the server leaves word for one worker.
-    private static bool IsOwnMailbox(string? queue, string? ns)
-    {
-        if (queue is null || ns is null || !queue.StartsWith(Mailboxes, StringComparison.Ordinal))
-        {
-            return false;
-        }
-
-        var rest = queue.AsSpan(Mailboxes.Length);
-        return rest.Length > ns.Length + 1 && rest.StartsWith(ns) && rest[ns.Length] == '/' && !rest[(ns.Length + 1)..].Contains('/');
-    }
-
     // Its name says nothing about the work that the worker may take.
     private static Demand WithoutMailbox(in Demand demand) => demand with { TaskQueue = null, Waived = demand.Waived | Dimensions.TaskQueue };
 
-    private sealed class PollDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class PollDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private const int Sticky = 2; // TASK_QUEUE_KIND_STICKY
         private readonly int _kind = lens.SlotOf("task_queue.kind");
         private readonly int _normal = lens.SlotOf("task_queue.normal_name");
         private readonly WorkerQueues _queues = new(lens);
+
+        // Word for a worker comes as a Nexus task; nothing else is ever handed out there.
+        private readonly bool _hasMailbox = row.Name is "PollNexusTaskQueue";
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
@@ -36,13 +25,13 @@ internal partial class TemporalDemands
             {
                 var normal = lens.Name(0, _normal);
                 first = first with { TaskQueue = normal, Unknown = normal is null ? first.Unknown | Dimensions.TaskQueue : first.Unknown };
-                if (!IsGenerated(name))
+                if (!IsGenerated(name) || TemporalReserved.IsQueue(name))
                 {
                     // To the server a queue is its name, sticky or not: by calling another's normal queue sticky one would be handed its tasks.
                     more.Add(first with { TaskQueue = name });
                 }
             }
-            else if (IsOwnMailbox(name, first.Namespace))
+            else if (_hasMailbox && TemporalReserved.IsOwnMailbox(name, first.Namespace))
             {
                 first = WithoutMailbox(in first);
             }
@@ -67,13 +56,13 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class WorkerReportDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class WorkerReportDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
         private readonly WorkerQueues _queues = new(lens);
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
-            if (IsOwnMailbox(first.TaskQueue, first.Namespace))
+            if (TemporalReserved.IsOwnMailbox(first.TaskQueue, first.Namespace))
             {
                 first = WithoutMailbox(in first);
             }
@@ -100,7 +89,7 @@ internal partial class TemporalDemands
 
         private static void AddQueue(string? queue, in Demand first, ref DemandList more)
         {
-            var isNamed = queue is null || IsOwnMailbox(queue, first.Namespace) || (first.Permission == Permission.WorkerHeartbeat && string.Equals(queue, first.TaskQueue, StringComparison.Ordinal));
+            var isNamed = queue is null || TemporalReserved.IsOwnMailbox(queue, first.Namespace) || (first.Permission == Permission.WorkerHeartbeat && string.Equals(queue, first.TaskQueue, StringComparison.Ordinal));
             for (var i = 0; i < more.Count && !isNamed; i++)
             {
                 isNamed = more[i].Permission == Permission.WorkerHeartbeat && string.Equals(queue, more[i].TaskQueue, StringComparison.Ordinal);
@@ -113,24 +102,30 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class WorkflowTaskDemands(TemporalOperation row, TemporalNames names, LensNode lens) : TemporalDemands(row, names)
+    private sealed class WorkflowTaskDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
     {
+        private const string Child = "start_child_workflow_execution_command_attributes";
+        private const string Signal = "signal_external_workflow_execution_command_attributes";
+        private const string Cancel = "request_cancel_external_workflow_execution_command_attributes";
+        private const string Nexus = "schedule_nexus_operation_command_attributes";
+
         private readonly int _commands = lens.SlotOf("commands");
-        private readonly StartSlots _child = new(lens.At("commands")!.Node!, "start_child_workflow_execution_command_attributes.");
-        private readonly int _childNamespace = InCommand(lens, "start_child_workflow_execution_command_attributes.namespace");
-        private readonly int _signalNamespace = InCommand(lens, "signal_external_workflow_execution_command_attributes.namespace");
-        private readonly int _signalId = InCommand(lens, "signal_external_workflow_execution_command_attributes.execution.workflow_id");
-        private readonly int _signalName = InCommand(lens, "signal_external_workflow_execution_command_attributes.signal_name");
-        private readonly int _cancelNamespace = InCommand(lens, "request_cancel_external_workflow_execution_command_attributes.namespace");
-        private readonly int _cancelId = InCommand(lens, "request_cancel_external_workflow_execution_command_attributes.workflow_id");
-        private readonly int _nexus = InCommand(lens, "schedule_nexus_operation_command_attributes");
-        private readonly int _endpoint = InCommand(lens, "schedule_nexus_operation_command_attributes.endpoint");
-        private readonly int _service = InCommand(lens, "schedule_nexus_operation_command_attributes.service");
-        private readonly int _operation = InCommand(lens, "schedule_nexus_operation_command_attributes.operation");
+        private readonly StartSlots _start = new(lens.At("commands")!.Node!, Child + ".");
+        private readonly int _child = InCommand(lens, Child);
+        private readonly int _signal = InCommand(lens, Signal);
+        private readonly int _signalNamespace = InCommand(lens, Signal + ".namespace");
+        private readonly int _signalId = InCommand(lens, Signal + ".execution.workflow_id");
+        private readonly int _signalName = InCommand(lens, Signal + ".signal_name");
+        private readonly int _cancel = InCommand(lens, Cancel);
+        private readonly int _cancelNamespace = InCommand(lens, Cancel + ".namespace");
+        private readonly int _cancelId = InCommand(lens, Cancel + ".workflow_id");
+        private readonly int _nexus = InCommand(lens, Nexus);
+        private readonly int _endpoint = InCommand(lens, Nexus + ".endpoint");
+        private readonly int _service = InCommand(lens, Nexus + ".service");
+        private readonly int _operation = InCommand(lens, Nexus + ".operation");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
-            var own = first.Namespace;
             for (var command = lens.FirstOf(0, _commands); command != 0; command = lens.NextOf(command))
             {
                 if (lens.Has(command, _nexus))
@@ -138,24 +133,27 @@ internal partial class TemporalDemands
                     more.Add(new Demand
                     {
                         Permission = Permission.NexusCall,
-                        Namespace = own,
+                        Namespace = first.Namespace,
                         NexusEndpoint = lens.Name(command, _endpoint),
                         NexusService = lens.Name(command, _service),
                         NexusOperation = lens.Name(command, _operation),
                         Unknown = first.Unknown & Dimensions.Namespace,
                     });
                 }
-                else if (IsForeign(in lens, command, _childNamespace, own))
+                else if (lens.Has(command, _child))
                 {
-                    more.Add(_child.Read(in lens, command, own));
+                    var child = Commanded(_start.Read(in lens, command, null), in first);
+                    more.Add(in child);
+                    // To end what runs already is no part of a worker's progress, in whatever namespace.
+                    _start.AddImplied(in lens, command, in child, ref more);
                 }
-                else if (IsForeign(in lens, command, _signalNamespace, own))
+                else if (lens.Has(command, _signal))
                 {
-                    more.Add(OnRun(Permission.WorkflowSignal, in lens, command, _signalNamespace, _signalId) with { Signal = lens.Name(command, _signalName) });
+                    more.Add(Commanded(OnRun(Permission.WorkflowSignal, in lens, command, _signalNamespace, _signalId) with { Signal = lens.Name(command, _signalName) }, in first));
                 }
-                else if (IsForeign(in lens, command, _cancelNamespace, own))
+                else if (lens.Has(command, _cancel))
                 {
-                    more.Add(OnRun(Permission.WorkflowCancel, in lens, command, _cancelNamespace, _cancelId));
+                    more.Add(Commanded(OnRun(Permission.WorkflowCancel, in lens, command, _cancelNamespace, _cancelId), in first));
                 }
             }
         }
@@ -163,8 +161,10 @@ internal partial class TemporalDemands
         private static int InCommand(LensNode lens, string path) => lens.At("commands")!.Node!.SlotOf(path);
 
         // Without a namespace a command acts in the worker's own; where the answer doesn't name that either, any name may be another's.
-        private static bool IsForeign(in MessageLens lens, int command, int slot, string? own) =>
-            !lens.Bytes(command, slot).IsEmpty && (own is null || !string.Equals(lens.Name(command, slot), own, StringComparison.Ordinal));
+        private static Demand Commanded(in Demand command, in Demand first) =>
+            command.Namespace is null
+                ? command with { Namespace = first.Namespace, Unknown = command.Unknown | (first.Unknown & Dimensions.Namespace), UnlessDenied = true }
+                : command with { UnlessDenied = string.Equals(command.Namespace, first.Namespace, StringComparison.Ordinal) };
 
         private static Demand OnRun(Permission permission, in MessageLens lens, int command, int ns, int id) => new()
         {

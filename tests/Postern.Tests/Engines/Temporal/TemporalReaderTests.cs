@@ -86,7 +86,7 @@ public sealed class TemporalReaderTests
     }
 
     [Fact]
-    public void Read_TaskAnswerWithCommands_AsksOnlyForOtherNamespacesAndNexus()
+    public void Read_TaskAnswerWithCommands_AsksForOtherNamespacesAndNexusAndForItsOwnUnlessDenied()
     {
         var request = new RespondWorkflowTaskCompletedRequest { Namespace = "payments" };
         request.Commands.Add(new Command { StartChildWorkflowExecutionCommandAttributes = new() { WorkflowId = "own", WorkflowType = new() { Name = "A" } } });
@@ -97,12 +97,55 @@ public sealed class TemporalReaderTests
         request.Commands.Add(new Command { RequestCancelExternalWorkflowExecutionCommandAttributes = new() { Namespace = "payroll", WorkflowId = "x" } });
         request.Commands.Add(new Command { ScheduleNexusOperationCommandAttributes = new() { Endpoint = "e", Service = "s", Operation = "o" } });
         var operation = Read("RespondWorkflowTaskCompleted", request);
-        Assert.Equal([Permission.WorkerComplete, Permission.WorkflowStart, Permission.WorkflowSignal, Permission.WorkflowCancel, Permission.NexusCall], Permissions(operation));
+        Assert.Equal(
+            [Permission.WorkerComplete, Permission.WorkflowStart, Permission.WorkflowStart, Permission.WorkflowStart, Permission.WorkflowSignal, Permission.WorkflowCancel, Permission.NexusCall],
+            Permissions(operation));
+        Assert.Equal([false, true, true, false, false, false, false], Enumerable.Range(0, operation.Count).Select(i => operation[i].UnlessDenied));
+        Assert.Equal(("payments", "own", "A"), (operation[1].Namespace, operation[1].WorkflowId, operation[1].WorkflowType));
         Assert.True(operation[0].Waived.HasFlag(Dimensions.TaskQueue | Dimensions.WorkflowType));
-        Assert.Equal(("payroll", "Pay", "pq", "c"), (operation[1].Namespace, operation[1].WorkflowType, operation[1].TaskQueue, operation[1].WorkflowId));
-        Assert.Equal(("reports", "go", "s"), (operation[2].Namespace, operation[2].Signal, operation[2].WorkflowId));
-        Assert.Equal(("payments", "e", "s", "o"), (operation[4].Namespace, operation[4].NexusEndpoint, operation[4].NexusService, operation[4].NexusOperation));
+        Assert.Equal(("payroll", "Pay", "pq", "c"), (operation[3].Namespace, operation[3].WorkflowType, operation[3].TaskQueue, operation[3].WorkflowId));
+        Assert.Equal(("reports", "go", "s"), (operation[4].Namespace, operation[4].Signal, operation[4].WorkflowId));
+        Assert.Equal(("payments", "e", "s", "o"), (operation[6].Namespace, operation[6].NexusEndpoint, operation[6].NexusService, operation[6].NexusOperation));
         Assert.Equal("payroll,reports", operation.MoreNamespaces);
+    }
+
+    // The server finds the namespace in the task's token: whose commands these are can't be told here.
+    [Fact]
+    public void Read_TaskAnswerWithoutANamespace_LeavesThatOfItsCommandsOpen()
+    {
+        var request = new RespondWorkflowTaskCompletedRequest();
+        request.Commands.Add(new Command { SignalExternalWorkflowExecutionCommandAttributes = new() { Execution = new() { WorkflowId = "s" }, SignalName = "go" } });
+        request.Commands.Add(new Command { RequestCancelExternalWorkflowExecutionCommandAttributes = new() { Namespace = "payroll", WorkflowId = "x" } });
+        var operation = Read("RespondWorkflowTaskCompleted", request);
+        Assert.Equal([Permission.WorkerComplete, Permission.WorkflowSignal, Permission.WorkflowCancel], Permissions(operation));
+        Assert.Equal((true, true), (operation[1].UnlessDenied, operation[1].Unknown.HasFlag(Dimensions.Namespace)));
+        Assert.Equal((false, false, "payroll"), (operation[2].UnlessDenied, operation[2].Unknown.HasFlag(Dimensions.Namespace), operation[2].Namespace));
+    }
+
+    // The server refuses it; until then it is judged as what it would be.
+    [Theory]
+    [InlineData("", "payments")]
+    [InlineData("payments", "payments")]
+    [InlineData("payroll", "payroll")]
+    public void Read_PartOfAMultiOperation_ActsInItsOwnNamespaceOrInTheOuterOne(string inner, string judged)
+    {
+        var request = new ExecuteMultiOperationRequest { Namespace = "payments" };
+        var start = Start();
+        start.Namespace = inner;
+        request.Operations.Add(new ExecuteMultiOperationRequest.Types.Operation { StartWorkflow = start });
+        request.Operations.Add(new ExecuteMultiOperationRequest.Types.Operation { UpdateWorkflow = new UpdateWorkflowExecutionRequest { Namespace = inner } });
+        var operation = Read("ExecuteMultiOperation", request);
+        Assert.All(Enumerable.Range(0, operation.Count).Where(i => i > 0 || inner != "payroll"), i => Assert.Equal(judged, operation[i].Namespace));
+        Assert.Contains(Permission.WorkflowStart, Permissions(operation));
+        Assert.Contains(Permission.WorkflowUpdate, Permissions(operation));
+    }
+
+    [Fact]
+    public void Read_FetchOfAWorkersConfiguration_DemandsWhatAWorkersReportDoes()
+    {
+        var operation = Read("FetchWorkerConfig", new FetchWorkerConfigRequest { Namespace = "payments" });
+        Assert.Equal([Permission.WorkerHeartbeat], Permissions(operation));
+        Assert.Equal(Dimensions.TaskQueue, operation[0].Unknown);
     }
 
     [Fact]

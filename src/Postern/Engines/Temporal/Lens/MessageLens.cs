@@ -207,7 +207,7 @@ internal ref struct MessageLens
         Array.Clear(_slots, _used, size + 1);
         _used += size + 1;
         ref var list = ref _slots[frame + field.Slot];
-        if (list.IsSet)
+        if (list.Length != 0)
         {
             _slots[list.Length - 1].Start = element;
             _slots[element - 1].Length = list.Length;
@@ -227,7 +227,7 @@ internal ref struct MessageLens
         ref var list = ref _slots[frame + field.Slot];
         if (previous == 0)
         {
-            list = default;
+            list = new LensSlot { IsSet = true }; // no element to look at, but the message carries the field
         }
         else
         {

@@ -57,6 +57,7 @@ internal static class ParserCheck
                 LensKind.Number => Compare(Number(in lens, frame, field.Slot, value), Convert.ToInt64(value, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture)),
                 LensKind.Message => Compare(lens.Has(frame, field.Slot) ? "set" : "absent", value is null ? "absent" : "set") ?? (value is null ? null : Difference(in lens, field.Node!, frame, (IMessage)value)),
                 LensKind.TextList => Compare(string.Join('|', Texts(in lens, frame, field.Slot)), string.Join('|', (IEnumerable<string>)value)),
+                _ when value is IDictionary map => Map(in lens, field, frame, map),
                 _ => List(in lens, field, frame, (IList)value),
             };
             if (difference is not null)
@@ -94,12 +95,55 @@ internal static class ParserCheck
         return at == parsed.Count ? null : $"{at} elements, parsed {parsed.Count}";
     }
 
+    // The lens keeps every entry that was sent, also one whose key comes again, and merges what an entry says twice, as the server's parser does where this one
+    // takes the last: what is judged may be more than what counts, never less.
+    private static string? Map(in MessageLens lens, LensField field, int frame, IDictionary map)
+    {
+        var value = field.Node!.Fields.Single(f => f.Name is "value");
+        foreach (var parsed in map.Values.Cast<IMessage>())
+        {
+            var isFound = IsDefault(value.Node!, parsed);
+            for (var element = lens.FirstOf(frame, field.Slot); element != 0 && !isFound; element = lens.NextOf(element))
+            {
+                isFound = Holds(in lens, value.Node!, element, parsed);
+            }
+
+            if (!isFound)
+            {
+                return $"no entry holds {parsed}";
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Holds(in MessageLens lens, LensNode node, int frame, IMessage message)
+    {
+        foreach (var field in node.Fields.Where(f => f.Kind != LensKind.Rival))
+        {
+            var holds = message.Descriptor.FindFieldByNumber(field.Number).Accessor.GetValue(message) switch
+            {
+                null or "" => true,
+                string text => string.Equals(lens.Text(frame, field.Slot), text, StringComparison.Ordinal),
+                IMessage inner => Holds(in lens, field.Node!, frame, inner),
+                var other => throw new NotSupportedException($"{field.Name} in a map: {other.GetType()}"),
+            };
+            if (!holds)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private static bool IsDefault(LensNode node, IMessage message) => node.Fields.Where(f => f.Kind != LensKind.Rival).All(f =>
         message.Descriptor.FindFieldByNumber(f.Number).Accessor.GetValue(message) switch
         {
             null => true,
             string text => text.Length == 0,
             IList list => list.Count == 0,
+            IDictionary map => map.Count == 0,
             IMessage => false,
             var number => Convert.ToInt64(number, CultureInfo.InvariantCulture) == 0,
         });
