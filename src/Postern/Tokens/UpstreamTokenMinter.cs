@@ -14,6 +14,7 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
 {
     private static readonly TimeSpan LeastLeft = TimeSpan.FromSeconds(60);
 
+    private readonly Lock[] _minting = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
     private readonly ConcurrentDictionary<(string Caller, string Grant), MintedToken> _minted = new();
 
@@ -30,6 +31,15 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
             return minted;
         }
 
+        // A thousand polls of one worker come to the end of their token together: one of them signs, the others get what it made.
+        lock (_minting[(uint)key.GetHashCode() % (uint)_minting.Length])
+        {
+            return _minted.TryGetValue(key, out minted) && now < minted.RenewAt ? minted : Renew(key, caller, now);
+        }
+    }
+
+    private MintedToken Renew((string Caller, string Grant) key, Caller caller, DateTimeOffset now)
+    {
         if (_minted.Count >= capacity)
         {
             foreach (var (old, token) in _minted)
@@ -46,7 +56,7 @@ internal sealed class UpstreamTokenMinter(SigningKeys keys, string audience, Tim
             }
         }
 
-        return _minted[key] = Mint(caller, grant, now);
+        return _minted[key] = Mint(caller, key.Grant, now);
     }
 
     private MintedToken Mint(Caller caller, string grant, DateTimeOffset now)

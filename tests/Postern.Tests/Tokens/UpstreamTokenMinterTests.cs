@@ -139,6 +139,28 @@ public sealed class UpstreamTokenMinterTests : IDisposable
     }
 
     [Fact]
+    public void Token_AskedForByManyAtOnce_IsSignedOnce()
+    {
+        var minter = Minter();
+        const int Askers = 4;
+        for (var round = 0; round < 50; round++)
+        {
+            var tokens = new MintedToken[Askers];
+            using var start = new Barrier(Askers);
+            var threads = Enumerable.Range(0, Askers).Select(i => new Thread(() =>
+            {
+                start.SignalAndWait();
+                tokens[i] = minter.For(Alice(), "a:write");
+            })).ToList();
+            threads.ForEach(thread => thread.Start());
+            threads.ForEach(thread => thread.Join());
+
+            Assert.All(tokens, token => Assert.Same(tokens[0], token));
+            _folder.Time.Advance(Lifetime);
+        }
+    }
+
+    [Fact]
     public void Tokens_OfGrantsWithoutEnd_AreBounded()
     {
         var minter = new UpstreamTokenMinter(_keys, "temporal-prod", Lifetime, _folder.Time, capacity: 100);
