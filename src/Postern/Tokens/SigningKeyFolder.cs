@@ -7,7 +7,7 @@ namespace Postern.Tokens;
 
 /// <summary>
 /// Signing keys as files that all gates of a cluster may share, one PEM each: <c>&lt;unix seconds of its making&gt;-&lt;anything&gt;.pem</c>. The name holds what the
-/// gates must agree on; there is no state beside the files.
+/// gates must agree on; there is no state beside the files. Whoever puts a key there himself names it by the time at which it comes there.
 /// </summary>
 internal sealed partial class SigningKeyFolder
 {
@@ -36,7 +36,9 @@ internal sealed partial class SigningKeyFolder
             }
 
             var state = new FileState(file.Name, file.LastWriteTimeUtc, file.Length);
-            read[state] = _read.TryGetValue(state, out var known) ? known : Read(file);
+            // What couldn't be read is tried again: neither a new owner nor the end of a disk's trouble changes the file's time.
+            var isSaid = _read.TryGetValue(state, out var known);
+            read[state] = known ?? Read(file, isSaid);
         }
 
         _read = read;
@@ -84,13 +86,12 @@ internal sealed partial class SigningKeyFolder
         }
     }
 
-    private SigningKey? Read(FileInfo file)
+    private SigningKey? Read(FileInfo file, bool isSaid)
     {
         var dash = file.Name.IndexOf('-', StringComparison.Ordinal);
         if (dash <= 0 || !long.TryParse(file.Name.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var made) || made > DateTimeOffset.MaxValue.ToUnixTimeSeconds())
         {
-            Log.NotAKey(_logger, file.Name, "its name doesn't begin with the unix time of its making and a dash");
-            return null;
+            return None("its name doesn't begin with the unix time of its making and a dash");
         }
 
         try
@@ -109,7 +110,16 @@ internal sealed partial class SigningKeyFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
-            Log.NotAKey(_logger, file.Name, e.Message);
+            return None(e.Message);
+        }
+
+        SigningKey? None(string reason)
+        {
+            if (!isSaid)
+            {
+                Log.NotAKey(_logger, file.Name, reason);
+            }
+
             return null;
         }
     }

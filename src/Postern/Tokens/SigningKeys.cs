@@ -11,6 +11,8 @@ namespace Postern.Tokens;
 internal sealed partial class SigningKeys : IDisposable
 {
     private static readonly TimeSpan ReadEvery = TimeSpan.FromMinutes(1);
+    // Within it a key that another gate made counts as published since then, so that gates which read at different moments agree.
+    private static readonly TimeSpan LateAfter = 5 * ReadEvery;
 
     private readonly string _folder;
     private readonly SigningKeyFolder _files;
@@ -19,6 +21,7 @@ internal sealed partial class SigningKeys : IDisposable
     private readonly ILogger _logger;
     private readonly ITimer _timer;
     private readonly Lock _refreshing = new();
+    private Dictionary<string, DateTimeOffset> _published = [];
     private Keys _keys = new([], null, default);
 
     /// <summary>Reads the keys, and makes the first where there are none. Throws where neither can be done: without a key nothing can be presented.</summary>
@@ -93,10 +96,11 @@ internal sealed partial class SigningKeys : IDisposable
     private void Show(IReadOnlyList<SigningKey> found)
     {
         var now = _time.GetUtcNow();
+        _published = found.ToDictionary(key => key.Id, key => PublishedSince(key, now), StringComparer.Ordinal);
         var shown = new List<SigningKey>();
         for (var i = 0; i < found.Count; i++)
         {
-            if (i + 1 < found.Count && now >= found[i + 1].Made + _times.PublishAhead + _times.KeepAfter)
+            if (found.Skip(i + 1).Any(next => now >= _published[next.Id] + _times.PublishAhead + _times.KeepAfter))
             {
                 var gone = found[i];
                 TryChange(() => _files.Delete(gone));
@@ -107,15 +111,22 @@ internal sealed partial class SigningKeys : IDisposable
             }
         }
 
-        // The newest that has been published long enough; where none has, the oldest: a new gate has nothing older to sign with.
-        var signing = shown.LastOrDefault(key => now >= key.Made + _times.PublishAhead) ?? shown[0];
+        // The newest that has been published long enough; where none has, the one that signs already, since a server may know no other; else the one published
+        // longest: a new gate has nothing older to sign with.
         var before = _keys;
+        var signing = shown.LastOrDefault(key => now >= _published[key.Id] + _times.PublishAhead)
+            ?? shown.Find(key => key.Id == before.Signing?.Id)
+            ?? shown.MinBy(key => _published[key.Id])!;
         Volatile.Write(ref _keys, new Keys(shown, signing, PublicKeySet.Write([.. shown.Select(key => key.Public)])));
         foreach (var key in before.All.Where(key => !shown.Contains(key)))
         {
             key.Withdraw();
         }
     }
+
+    // A file may come long after the time in its name: servers know its key since it came. What stands there at the start was published before.
+    private DateTimeOffset PublishedSince(SigningKey key, DateTimeOffset now) =>
+        _published.TryGetValue(key.Id, out var since) ? since : _keys.All.Count == 0 || now - key.Made <= LateAfter ? key.Made : now;
 
     // Keys may come as files that only somebody else can write: then he rotates them, and what is there serves on.
     private bool TryChange(Action change)

@@ -173,6 +173,62 @@ public sealed class SigningKeysTests : IDisposable
     }
 
     [Fact]
+    public void FileThatCanBeReadOnlyLater_IsTakenUpThen_ThoughItsTimeIsTheSame()
+    {
+        var keys = _folder.Open();
+        using var p256 = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var made = _folder.Time.GetUtcNow().ToUnixTimeSeconds();
+        var elsewhere = Path.Combine(_folder.Path, "..", "elsewhere");
+        File.CreateSymbolicLink(Path.Combine(_folder.Path, $"{made}-linked.pem"), elsewhere);
+        keys.Refresh();
+        Assert.Single(KeyFolder.Ids(keys.PublicSet));
+
+        File.WriteAllText(elsewhere, p256.ExportPkcs8PrivateKeyPem());
+        keys.Refresh();
+
+        Assert.Equal(2, KeyFolder.Ids(keys.PublicSet).Count);
+    }
+
+    [Fact]
+    public void KeyThatComesLongAfterItsMaking_IsPublishedFirst_AndTheOldOneKeptAllTheLonger()
+    {
+        var keys = _folder.Open();
+        var old = keys.Current;
+        _folder.Time.Advance(TimeSpan.FromDays(9));
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        _folder.Write($"{_folder.Time.GetUtcNow().AddDays(-3).ToUnixTimeSeconds()}-provided.pem", key);
+        keys.Refresh();
+
+        var published = KeyFolder.Ids(keys.PublicSet);
+        Assert.Equal(2, published.Count);
+        Assert.Same(old, keys.Current);
+        _folder.Time.Advance(Times.PublishAhead);
+        Assert.Equal(published[1], keys.Current.Id);
+        _folder.Time.Advance(Times.KeepAfter - TimeSpan.FromMinutes(1));
+        Assert.Equal(published, KeyFolder.Ids(keys.PublicSet));
+        _folder.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal([published[1]], KeyFolder.Ids(keys.PublicSet));
+    }
+
+    [Fact]
+    public void KeyOfTheSameSecond_DoesNotSignInPlaceOfTheOneThatDoes()
+    {
+        var keys = _folder.Open();
+        var first = keys.Current;
+        // Two gates start on one empty folder. Of ten ids some sort before the first one's.
+        for (var i = 0; i < 10; i++)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            _folder.Write($"{first.Made.ToUnixTimeSeconds()}-other-{i}.pem", key);
+        }
+
+        keys.Refresh();
+
+        Assert.Equal(11, KeyFolder.Ids(keys.PublicSet).Count);
+        Assert.Same(first, keys.Current);
+    }
+
+    [Fact]
     public void KeyWhoseFileIsTakenAway_IsPublishedAndUsedNoMore()
     {
         var keys = _folder.Open();
