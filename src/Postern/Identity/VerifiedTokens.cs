@@ -31,7 +31,11 @@ internal sealed class VerifiedTokens(int capacity)
             return recent.Token;
         }
 
-        var digest = Digest.Of(text);
+        if (!Digest.TryOf(text, out var digest))
+        {
+            return null;
+        }
+
         if (!kept.Young.TryGetValue(digest, out var token))
         {
             if (!kept.Old.TryGetValue(digest, out token))
@@ -53,7 +57,13 @@ internal sealed class VerifiedTokens(int capacity)
         return token;
     }
 
-    public void Add(string text, VerifiedToken token) => Keep(Digest.Of(text), token);
+    public void Add(string text, VerifiedToken token)
+    {
+        if (Digest.TryOf(text, out var digest))
+        {
+            Keep(digest, token);
+        }
+    }
 
     /// <summary>Drops what no longer stands, so that neither it nor its text lives on unused.</summary>
     public void Sweep(DateTimeOffset now)
@@ -109,20 +119,32 @@ internal sealed class VerifiedTokens(int capacity)
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Digest(ulong A, ulong B, ulong C, ulong D)
     {
-        public static Digest Of(string text)
+        // The pool may have to allocate whenever a collection emptied it: tokens of the usual size stay off it.
+        private const int LargestOnStack = 4096;
+
+        /// <summary>False for a text that isn't ASCII: no token is.</summary>
+        public static bool TryOf(string text, out Digest digest)
         {
-            var rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+            digest = default;
+            byte[]? rented = null;
+            var bytes = text.Length <= LargestOnStack ? stackalloc byte[text.Length] : (rented = ArrayPool<byte>.Shared.Rent(text.Length)).AsSpan(0, text.Length);
             try
             {
-                var length = Encoding.UTF8.GetBytes(text, rented);
-                Digest digest = default;
-                SHA256.HashData(rented.AsSpan(0, length), MemoryMarshal.AsBytes(new Span<Digest>(ref digest)));
-                CryptographicOperations.ZeroMemory(rented.AsSpan(0, length));
-                return digest;
+                if (Ascii.FromUtf16(text, bytes, out _) != OperationStatus.Done)
+                {
+                    return false;
+                }
+
+                SHA256.HashData(bytes, MemoryMarshal.AsBytes(new Span<Digest>(ref digest)));
+                return true;
             }
             finally
             {
-                ArrayPool<byte>.Shared.Return(rented);
+                CryptographicOperations.ZeroMemory(bytes);
+                if (rented is not null)
+                {
+                    ArrayPool<byte>.Shared.Return(rented);
+                }
             }
         }
 

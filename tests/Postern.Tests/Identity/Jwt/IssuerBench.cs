@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.FunctionalTests.Infrastructure;
@@ -61,8 +62,8 @@ internal sealed class IssuerBench : IAsyncDisposable
         },
         key);
 
-    public async Task<AuthenticationResult> AskAsync(string token, CancellationToken? cancellation = null) =>
-        await Source.AuthenticateAsync("Bearer " + token, null, cancellation ?? TestContext.Current.CancellationToken);
+    public async Task<AuthenticationResult> AskAsync(string token, CancellationToken? cancellation = null, IPAddress? from = null) =>
+        await Source.AuthenticateAsync("Bearer " + token, from, cancellation ?? TestContext.Current.CancellationToken);
 
     public async Task ServesAsync(string token)
     {

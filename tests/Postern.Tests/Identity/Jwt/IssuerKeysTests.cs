@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Postern.FunctionalTests.Infrastructure;
@@ -10,6 +11,7 @@ public sealed class IssuerKeysTests
 {
     private static readonly TestKey Foreign = TestKey.Es256("foreign");
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     [Fact]
     public async Task Rotation_NewKeyIsFetchedForOnce_OldKeyServesOn()
@@ -129,6 +131,64 @@ public sealed class IssuerKeysTests
         }
 
         Assert.Equal(asked + 1, bench.Issuer.KeySetRequests);
+    }
+
+    [Fact]
+    public async Task Issuer_ThatComesBack_IsNoticedWithinSeconds_HoweverLongItWasAway()
+    {
+        await using var bench = await IssuerBench.StartAsync();
+        var (expired, foreign) = (bench.Mint(life: TimeSpan.FromMinutes(-2)), bench.Mint(key: Foreign));
+        bench.Issuer.KeySetAnswer = context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        };
+        // Nobody but a caller with an unknown key has noticed; from here on nobody asks.
+        await bench.RefusesAsync(RefusalReason.CannotTell, foreign);
+        for (var i = 0; i < 10; i++)
+        {
+            var asked = bench.Issuer.KeySetRequests;
+            bench.Time.Advance(Retry);
+            await Soon.TrueAsync(() => bench.Issuer.KeySetRequests > asked);
+            // Joins the fetch that is under way, so that its end is known.
+            await bench.RefusesAsync(RefusalReason.CannotTell, foreign);
+        }
+
+        await bench.RefusesAsync(RefusalReason.CannotTell, expired);
+        bench.Issuer.KeySetAnswer = null;
+        bench.Time.Advance(Retry);
+        await Soon.TrueAsync(async () => (await bench.AskAsync(expired)).Refusal!.Reason == RefusalReason.Unauthenticated);
+    }
+
+    [Fact]
+    public async Task OurOwnTrouble_CountsAsNobodysFailedAttempt()
+    {
+        var here = IPAddress.Parse("192.0.2.1");
+        await using var bench = await IssuerBench.StartAsync();
+        var expired = bench.Mint(life: TimeSpan.FromMinutes(-2));
+        await bench.Issuer.GoAwayAsync();
+        for (var i = 0; i < 200; i++)
+        {
+            Assert.Equal(RefusalReason.CannotTell, (await bench.AskAsync(bench.Mint(key: Foreign, keyId: $"new-{i}"), from: here)).Refusal!.Reason);
+            Assert.Equal(RefusalReason.CannotTell, (await bench.AskAsync(expired, from: here)).Refusal!.Reason);
+        }
+
+        Assert.NotNull((await bench.AskAsync(bench.Mint(), from: here)).Token);
+    }
+
+    [Fact]
+    public async Task FloodOfMadeUpKeys_CountsAsFailedAttempts()
+    {
+        var (here, there) = (IPAddress.Parse("192.0.2.1"), IPAddress.Parse("192.0.2.2"));
+        await using var bench = await IssuerBench.StartAsync();
+        var reasons = new List<RefusalReason>();
+        for (var i = 0; i < 100; i++)
+        {
+            reasons.Add((await bench.AskAsync(bench.Mint(key: Foreign, keyId: $"made-up-{i}"), from: here)).Refusal!.Reason);
+        }
+
+        Assert.Equal((RefusalReason.Unauthenticated, RefusalReason.CannotTell, RefusalReason.Limited), (reasons[0], reasons[1], reasons[^1]));
+        Assert.NotNull((await bench.AskAsync(bench.Mint(), from: there)).Token);
     }
 
     [Fact]

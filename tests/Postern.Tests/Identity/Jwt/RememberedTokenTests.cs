@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using FsCheck;
+using FsCheck.Fluent;
 using Postern.FunctionalTests.Infrastructure;
 using Postern.Identity;
 
@@ -159,5 +161,100 @@ public sealed class RememberedTokenTests
 
         Allocated(500);
         Assert.Equal(0, Allocated(1000));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(700)]
+    [InlineData(2_500)]
+    public async Task KnownToken_WholePathOfACall_AllocatesNothing(int pad)
+    {
+        await using var bench = new TokenBench();
+        var header = "Bearer " + bench.Mint(claims => claims["pad"] = new string('x', pad));
+        var copies = Enumerable.Range(0, 64).Select(_ => new string(header)).ToArray();
+        Assert.NotNull((await bench.SendAsync(header)).Token);
+        var source = bench.Source;
+        async Task<(long Bytes, int Known)> CallAsync(int rounds)
+        {
+            var known = 0;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < rounds; i++)
+            {
+                known += (await source.AuthenticateAsync(copies[i % copies.Length], null, CancellationToken.None)).Token is null ? 0 : 1;
+                known += (await source.AuthenticateAsync(header, null, CancellationToken.None)).Token is null ? 0 : 1;
+            }
+
+            return (GC.GetAllocatedBytesForCurrentThread() - before, known);
+        }
+
+        await CallAsync(500);
+        Assert.Equal((0, 2000), await CallAsync(1000));
+    }
+
+    [Fact]
+    public async Task Find_TextThatIsNoAscii_IsNobody()
+    {
+        await using var bench = new TokenBench();
+        var token = bench.Mint();
+        Assert.NotNull((await bench.AskAsync(token)).Token);
+        foreach (var text in new[] { token + "\ud800", token[..^1] + (char)(token[^1] + 0x100), token[..^1] + (char)(token[^1] + 0x80), "\u00ff" })
+        {
+            Assert.Null((await bench.AskAsync(text)).Token);
+        }
+    }
+
+    [Fact]
+    public async Task Tokens_WhateverIsAddedFoundAndEnded_AreTheirTextsOwnAndStand()
+    {
+        await using var bench = new TokenBench();
+        var caller = await bench.CallerAsync(bench.Mint());
+        var texts = Enumerable.Range(0, 40).Select(i => "Bearer token-" + i).ToArray();
+        Prop.ForAll(Gen.Choose(0, 9_999).ListOf().Resize(400).ToArbitrary(), steps =>
+        {
+            const int Capacity = 16;
+            var now = bench.Time.GetUtcNow();
+            var leases = Enumerable.Range(0, 3).Select(_ => new Lease()).ToArray();
+            Array.ForEach(leases, lease => lease.HoldUntil(now.AddHours(1)));
+            var tokens = new VerifiedTokens(Capacity);
+            var added = texts.ToDictionary(text => text, _ => new List<VerifiedToken>());
+            foreach (var step in steps)
+            {
+                var text = texts[step / 10 % texts.Length];
+                switch (step % 10)
+                {
+                    case 0:
+                        now = now.AddSeconds(20);
+                        break;
+                    case 1:
+                        leases[step % leases.Length].End();
+                        break;
+                    case 2:
+                        leases[step % leases.Length].HoldUntil(now.AddHours(1));
+                        break;
+                    case 3:
+                        tokens.Sweep(now);
+                        break;
+                    case < 7 when tokens.Find(text, now) is null:
+                        var token = new VerifiedToken(caller, now.AddMinutes(1), leases[step % leases.Length]);
+                        tokens.Add(text, token);
+                        added[text].Add(token);
+                        if (token.Stands(now) && tokens.Find(new string(text), now) != token)
+                        {
+                            return false;
+                        }
+
+                        break;
+                    default:
+                        if (tokens.Find(step % 2 == 0 ? text : new string(text), now) is { } found && !(found.Stands(now) && added[text].Contains(found)))
+                        {
+                            return false;
+                        }
+
+                        break;
+                }
+            }
+
+            return tokens.Count <= Capacity;
+        }).QuickCheckThrowOnFailure();
     }
 }
