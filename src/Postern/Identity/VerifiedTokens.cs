@@ -15,20 +15,20 @@ internal sealed class VerifiedTokens(int capacity)
 {
     private const int Recent = 512;
 
-    private readonly Seen?[] _recent = new Seen?[Recent];
+    private readonly Seen[] _recent = new Seen[Recent];
     private Generations _kept = new(new(), new());
 
     /// <summary>Tokens remembered.</summary>
     public int Count => _kept.Young.Count + _kept.Old.Count;
 
-    /// <summary>The token of this text if it was verified and still stands. Allocates nothing for a string object seen before.</summary>
+    /// <summary>The token of this text if it was verified and still stands. Allocates nothing.</summary>
     public VerifiedToken? Find(string text, DateTimeOffset now)
     {
         var kept = Volatile.Read(ref _kept);
         ref var slot = ref _recent[RuntimeHelpers.GetHashCode(text) & (Recent - 1)];
-        if (Volatile.Read(ref slot) is { } recent && ReferenceEquals(recent.Text, text) && ReferenceEquals(recent.Token.KeptIn, kept.Young) && recent.Token.Stands(now))
+        if (slot.TokenOf(text) is { } recent && ReferenceEquals(recent.KeptIn, kept.Young) && recent.Stands(now))
         {
-            return recent.Token;
+            return recent;
         }
 
         if (!Digest.TryOf(text, out var digest))
@@ -53,7 +53,7 @@ internal sealed class VerifiedTokens(int capacity)
             return null;
         }
 
-        Volatile.Write(ref slot, new Seen(text, token));
+        slot.Note(text, token);
         return token;
     }
 
@@ -70,10 +70,7 @@ internal sealed class VerifiedTokens(int capacity)
     {
         for (var i = 0; i < _recent.Length; i++)
         {
-            if (Volatile.Read(ref _recent[i]) is { } seen && !seen.Token.Stands(now))
-            {
-                Interlocked.CompareExchange(ref _recent[i], null, seen);
-            }
+            _recent[i].ForgetEnded(now);
         }
 
         var kept = Volatile.Read(ref _kept);
@@ -106,12 +103,53 @@ internal sealed class VerifiedTokens(int capacity)
         kept.Young[digest] = token;
     }
 
-    // No record: its text would write the token out.
-    private sealed class Seen(string text, VerifiedToken token)
+    /// <summary>
+    /// A string object and the token that its hash proved. Written under a version that is odd meanwhile, so that a pair is read whole or not at all: half of
+    /// one would be somebody else's identity.
+    /// </summary>
+    private struct Seen
     {
-        public string Text => text;
+        private int _version;
+        private string? _text;
+        private VerifiedToken? _token;
 
-        public VerifiedToken Token => token;
+        public VerifiedToken? TokenOf(string text)
+        {
+            var version = Volatile.Read(ref _version);
+            var seen = Volatile.Read(ref _text);
+            var token = Volatile.Read(ref _token);
+            return (version & 1) == 0 && ReferenceEquals(seen, text) && Volatile.Read(ref _version) == version ? token : null;
+        }
+
+        public void Note(string text, VerifiedToken token)
+        {
+            if (TryBegin())
+            {
+                End(text, token);
+            }
+        }
+
+        public void ForgetEnded(DateTimeOffset now)
+        {
+            if (Volatile.Read(ref _token) is { } token && !token.Stands(now) && TryBegin())
+            {
+                End(null, null);
+            }
+        }
+
+        // Where another writes, nothing is noted: the next call costs a hash.
+        private bool TryBegin()
+        {
+            var version = Volatile.Read(ref _version);
+            return (version & 1) == 0 && Interlocked.CompareExchange(ref _version, version + 1, version) == version;
+        }
+
+        private void End(string? text, VerifiedToken? token)
+        {
+            Volatile.Write(ref _text, text);
+            Volatile.Write(ref _token, token);
+            Volatile.Write(ref _version, _version + 1);
+        }
     }
 
     private sealed record Generations(ConcurrentDictionary<Digest, VerifiedToken> Young, ConcurrentDictionary<Digest, VerifiedToken> Old);

@@ -9,6 +9,8 @@ namespace Postern.Tests.Identity.Jwt;
 /// <summary>A verified token is remembered until it expires, its key leaves the set, or five minutes pass; never longer, and never for another.</summary>
 public sealed class RememberedTokenTests
 {
+    private int _mixed;
+
     [Fact]
     public async Task Token_SeenAgain_IsTheSameObjectAtOnce()
     {
@@ -94,6 +96,36 @@ public sealed class RememberedTokenTests
             var (token, _) = await bench.Source.AuthenticateAsync(i % 3 == 0 ? new string(header) : header, null, cancellation);
             Assert.Equal("okta/" + name, token!.Caller.Name);
         });
+    }
+
+    [Fact]
+    public async Task Tokens_FoundByReferenceWhileOthersTakeTheirPlace_NeverMix()
+    {
+        await using var bench = new TokenBench();
+        var now = bench.Time.GetUtcNow();
+        var caller = await bench.CallerAsync(bench.Mint());
+        var lease = new Lease();
+        lease.HoldUntil(now.AddHours(1));
+        var tokens = new VerifiedTokens(20_000);
+        // Far more string objects than places: each place is written and read by many at once.
+        var known = Enumerable.Range(0, 4_000).Select(i => (Text: "Bearer token-" + i, Token: new VerifiedToken(caller, now.AddMinutes(5), lease))).ToArray();
+        Array.ForEach(known, entry => tokens.Add(entry.Text, entry.Token));
+        var threads = Enumerable.Range(0, 4).Select(seed => new Thread(() =>
+        {
+            var random = new Random(seed);
+            for (var i = 0; i < 300_000; i++)
+            {
+                var (text, token) = known[random.Next(known.Length)];
+                if (tokens.Find(text, now) != token || tokens.Find(text, now) != token)
+                {
+                    Interlocked.Increment(ref _mixed);
+                }
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+
+        Assert.Equal(0, _mixed);
     }
 
     [Fact]
