@@ -3,6 +3,7 @@ using Postern.FunctionalTests.Infrastructure;
 namespace Postern.FunctionalTests.Dev.Engine;
 
 /// <summary>Whole recorded sessions of real SDKs, worker included: the engine answers as the server did and writes the same histories.</summary>
+[Collection(nameof(RecordedSessions))]
 public sealed class RecordedSessionTests
 {
     [Theory]
@@ -29,3 +30,7 @@ public sealed class RecordedSessionTests
     private static bool IsAnswered(RecordedCall call) => call.Operation is not
         ("ListWorkflowExecutions" or "CountWorkflowExecutions" or "ResetWorkflowExecution" or "RespondNexusTaskCompleted" or "RespondNexusTaskFailed");
 }
+
+/// <summary>Alone on the machine: a recording holds what its worker did in which order, and tasks time out as they did then.</summary>
+[CollectionDefinition(nameof(RecordedSessions), DisableParallelization = true)]
+public sealed class RecordedSessions;
