@@ -30,6 +30,9 @@ internal sealed record DevEngineOptions
     /// <summary>A run that continues as new starts its successor no sooner than this after its own start. Default 1 s, as the server's.</summary>
     public TimeSpan ContinueAsNewInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Workflows may start, signal and cancel workflows of other namespaces (<c>system.enableCrossNamespaceCommands</c>). Default false, as the server's.</summary>
+    public bool CrossNamespaceCommands { get; init; }
+
     /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

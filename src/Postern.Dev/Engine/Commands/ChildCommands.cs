@@ -13,13 +13,16 @@ internal static class ChildCommands
     public static void Start(EngineState state, WorkflowRun run, Command command, long completedId)
     {
         var attributes = command.StartChildWorkflowExecutionCommandAttributes;
+#pragma warning disable CS0612 // Deprecated, but workers may still fill it in, and the server looks at it.
+        var target = CommandTarget.Of(state, run, attributes.Namespace);
+#pragma warning restore CS0612
         var queue = attributes.TaskQueue?.Name is { Length: > 0 } named ? named : run.Start.TaskQueue;
         var taskTimeout = Retry.Of(attributes.WorkflowTaskTimeout) is { } task && task > TimeSpan.Zero ? task : TimeSpan.FromSeconds(10);
         var policy = attributes.RetryPolicy is null ? null : Retry.Complete(attributes.RetryPolicy);
         var initiated = new StartChildWorkflowExecutionInitiatedEventAttributes
         {
-            Namespace = run.Start.Namespace.Name,
-            NamespaceId = run.Start.Namespace.Id,
+            Namespace = target.Name,
+            NamespaceId = target.Id,
             WorkflowId = attributes.WorkflowId,
             WorkflowType = attributes.WorkflowType,
             TaskQueue = new TaskQueue { Name = queue, Kind = TaskQueueKind.Normal },
@@ -41,12 +44,12 @@ internal static class ChildCommands
         };
         var written = run.Log.Append(
             EventType.StartChildWorkflowExecutionInitiated, command, e => e.StartChildWorkflowExecutionInitiatedEventAttributes = initiated);
-        run.Children.Initiate(written.EventId, initiated, () =>
+        run.Children.Initiate(written.EventId, initiated, target.Space is not { } space ? null : () =>
         {
             var executionTimeout = Retry.Of(initiated.WorkflowExecutionTimeout);
             return new RunStart
             {
-                Namespace = run.Start.Namespace,
+                Namespace = space,
                 WorkflowId = initiated.WorkflowId,
                 RunId = Guid.CreateVersion7(state.Now).ToString(),
                 Type = initiated.WorkflowType.Name,
@@ -54,7 +57,7 @@ internal static class ChildCommands
                 Input = initiated.Input,
                 Header = initiated.Header,
                 Memo = initiated.Memo,
-                SearchAttributes = run.Start.Namespace.SearchAttributes.Typed(initiated.SearchAttributes, run.Start.Namespace.Name),
+                SearchAttributes = space.SearchAttributes.Typed(initiated.SearchAttributes, space.Name),
                 UserMetadata = command.UserMetadata,
                 Priority = initiated.Priority,
                 ExecutionTimeout = initiated.WorkflowExecutionTimeout,

@@ -1,4 +1,5 @@
 using Postern.Dev.Engine.Runs;
+using Postern.Dev.Engine.Services;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Enums.V1;
 
@@ -7,7 +8,7 @@ namespace Postern.Dev.Engine.Commands;
 /// <summary>Looks at all commands of an answer before any is carried out, so that a refused answer leaves nothing behind.</summary>
 internal static class CommandChecks
 {
-    public static CommandRefusal? Check(WorkflowRun run, IEnumerable<Command> commands)
+    public static CommandRefusal? Check(EngineState state, WorkflowRun run, IEnumerable<Command> commands)
     {
         var timers = new HashSet<string>(StringComparer.Ordinal);
         var activities = new HashSet<string>(StringComparer.Ordinal);
@@ -22,12 +23,12 @@ internal static class CommandChecks
                 CommandType.RecordMarker when command.RecordMarkerCommandAttributes.MarkerName.Length == 0 =>
                     new CommandRefusal(WorkflowTaskFailedCause.BadRecordMarkerAttributes, "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand."),
                 CommandType.UpsertWorkflowSearchAttributes =>
-                    SearchAttributes(run, command.UpsertWorkflowSearchAttributesCommandAttributes.SearchAttributes?.IndexedFields.Keys),
+                    SearchAttributes(run.Start.Namespace, command.UpsertWorkflowSearchAttributesCommandAttributes.SearchAttributes?.IndexedFields.Keys),
                 CommandType.ContinueAsNewWorkflowExecution =>
-                    SearchAttributes(run, command.ContinueAsNewWorkflowExecutionCommandAttributes.SearchAttributes?.IndexedFields.Keys),
-                CommandType.StartChildWorkflowExecution => Child(run, command.StartChildWorkflowExecutionCommandAttributes),
-                CommandType.SignalExternalWorkflowExecution => Signal(run, command.SignalExternalWorkflowExecutionCommandAttributes),
-                CommandType.RequestCancelExternalWorkflowExecution => CancelExternal(run, command.RequestCancelExternalWorkflowExecutionCommandAttributes),
+                    SearchAttributes(run.Start.Namespace, command.ContinueAsNewWorkflowExecutionCommandAttributes.SearchAttributes?.IndexedFields.Keys),
+                CommandType.StartChildWorkflowExecution => Child(state, run, command.StartChildWorkflowExecutionCommandAttributes),
+                CommandType.SignalExternalWorkflowExecution => Signal(state, run, command.SignalExternalWorkflowExecutionCommandAttributes),
+                CommandType.RequestCancelExternalWorkflowExecution => CancelExternal(state, run, command.RequestCancelExternalWorkflowExecutionCommandAttributes),
                 CommandType.ScheduleNexusOperation => new CommandRefusal(
                     WorkflowTaskFailedCause.BadScheduleNexusOperationAttributes,
                     $"BadScheduleNexusOperationAttributes: endpoint \"{command.ScheduleNexusOperationCommandAttributes.Endpoint}\" not found"),
@@ -103,18 +104,18 @@ internal static class CommandChecks
             : new(WorkflowTaskFailedCause.BadCancelTimerAttributes, "BadCancelTimerAttributes: TimerId is not set on CancelTimerCommand.");
     }
 
-    private static CommandRefusal? SearchAttributes(WorkflowRun run, IEnumerable<string>? names)
+    private static CommandRefusal? SearchAttributes(NamespaceEntry? space, IEnumerable<string>? names)
     {
-        var unknown = names?.FirstOrDefault(n => run.Start.Namespace.SearchAttributes.Find(n) is null);
-        return unknown is null
+        var unknown = names?.FirstOrDefault(n => space?.SearchAttributes.Find(n) is null);
+        return space is null || unknown is null
             ? null
-            : new(WorkflowTaskFailedCause.BadSearchAttributes, $"BadSearchAttributes: Namespace {run.Start.Namespace.Name} has no mapping defined for search attribute {unknown}");
+            : new(WorkflowTaskFailedCause.BadSearchAttributes, $"BadSearchAttributes: Namespace {space.Name} has no mapping defined for search attribute {unknown}");
     }
 
 #pragma warning disable CS0612 // The API deprecates the namespace of commands; workers may still fill it in, and the server looks at it.
-    private static CommandRefusal? Child(WorkflowRun run, StartChildWorkflowExecutionCommandAttributes attributes)
+    private static CommandRefusal? Child(EngineState state, WorkflowRun run, StartChildWorkflowExecutionCommandAttributes attributes)
     {
-        if (Elsewhere(run, attributes.Namespace))
+        if (Elsewhere(state, run, attributes.Namespace))
         {
             return new(WorkflowTaskFailedCause.BadStartChildExecutionAttributes, "BadStartChildExecutionAttributes: cross namespace commands are not allowed");
         }
@@ -123,13 +124,13 @@ internal static class CommandChecks
             : string.IsNullOrEmpty(attributes.WorkflowType?.Name) ? "Required field WorkflowType is not set on StartChildWorkflowExecutionCommand."
             : null;
         return why is null
-            ? SearchAttributes(run, attributes.SearchAttributes?.IndexedFields.Keys)
+            ? SearchAttributes(CommandTarget.Of(state, run, attributes.Namespace).Space, attributes.SearchAttributes?.IndexedFields.Keys)
             : new(WorkflowTaskFailedCause.BadStartChildExecutionAttributes, "BadStartChildExecutionAttributes: " + why);
     }
 
-    private static CommandRefusal? Signal(WorkflowRun run, SignalExternalWorkflowExecutionCommandAttributes attributes)
+    private static CommandRefusal? Signal(EngineState state, WorkflowRun run, SignalExternalWorkflowExecutionCommandAttributes attributes)
     {
-        if (Elsewhere(run, attributes.Namespace))
+        if (Elsewhere(state, run, attributes.Namespace))
         {
             return new(WorkflowTaskFailedCause.BadSignalWorkflowExecutionAttributes, "BadSignalWorkflowExecutionAttributes: cross namespace commands are not allowed");
         }
@@ -139,9 +140,9 @@ internal static class CommandChecks
             : null;
     }
 
-    private static CommandRefusal? CancelExternal(WorkflowRun run, RequestCancelExternalWorkflowExecutionCommandAttributes attributes)
+    private static CommandRefusal? CancelExternal(EngineState state, WorkflowRun run, RequestCancelExternalWorkflowExecutionCommandAttributes attributes)
     {
-        if (Elsewhere(run, attributes.Namespace))
+        if (Elsewhere(state, run, attributes.Namespace))
         {
             return new(
                 WorkflowTaskFailedCause.BadRequestCancelExternalWorkflowExecutionAttributes,
@@ -156,5 +157,6 @@ internal static class CommandChecks
     }
 #pragma warning restore CS0612
 
-    private static bool Elsewhere(WorkflowRun run, string namespaceName) => namespaceName.Length > 0 && namespaceName != run.Start.Namespace.Name;
+    private static bool Elsewhere(EngineState state, WorkflowRun run, string namespaceName) =>
+        !state.Options.CrossNamespaceCommands && namespaceName.Length > 0 && namespaceName != run.Start.Namespace.Name;
 }

@@ -6,6 +6,7 @@ using Temporalio.Api.History.V1;
 
 namespace Postern.Dev.Engine.Commands;
 
+#pragma warning disable CS0612 // The API deprecates the namespace of commands; workers may still fill it in, and the server looks at it.
 /// <summary>Signalling and cancelling other workflows. What becomes of it is written after the transaction, when the other has been reached.</summary>
 internal static class ExternalCommands
 {
@@ -14,13 +15,14 @@ internal static class ExternalCommands
     public static void Signal(EngineState state, WorkflowRun run, Command command, long completedId)
     {
         var attributes = command.SignalExternalWorkflowExecutionCommandAttributes;
+        var target = CommandTarget.Of(state, run, attributes.Namespace);
         var initiated = run.Log.Append(EventType.SignalExternalWorkflowExecutionInitiated, command, e =>
         {
             e.SignalExternalWorkflowExecutionInitiatedEventAttributes = new SignalExternalWorkflowExecutionInitiatedEventAttributes
             {
                 WorkflowTaskCompletedEventId = completedId,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = attributes.Execution,
                 SignalName = attributes.SignalName,
                 Input = attributes.Input,
@@ -30,8 +32,8 @@ internal static class ExternalCommands
         });
         state.Defer(() =>
         {
-            var target = Reach(state, run, attributes.Execution, attributes.ChildWorkflowOnly);
-            target?.Signal(new WorkflowExecutionSignaledEventAttributes
+            var found = Reach(state, run, target, attributes.Execution, attributes.ChildWorkflowOnly);
+            found?.Signal(new WorkflowExecutionSignaledEventAttributes
             {
                 SignalName = attributes.SignalName,
                 Input = attributes.Input,
@@ -40,21 +42,22 @@ internal static class ExternalCommands
                 ExternalWorkflowExecution = run.Execution,
                 RequestId = Guid.NewGuid().ToString(),
             });
-            Tell(run, SignalOutcome(run, initiated.EventId, attributes.Execution, target is not null));
+            Tell(run, SignalOutcome(target, initiated.EventId, attributes.Execution, found is not null));
         });
     }
 
     public static void Cancel(EngineState state, WorkflowRun run, Command command, long completedId)
     {
         var attributes = command.RequestCancelExternalWorkflowExecutionCommandAttributes;
+        var target = CommandTarget.Of(state, run, attributes.Namespace);
         var execution = new WorkflowExecution { WorkflowId = attributes.WorkflowId, RunId = attributes.RunId };
         var initiated = run.Log.Append(EventType.RequestCancelExternalWorkflowExecutionInitiated, command, e =>
         {
             e.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes = new RequestCancelExternalWorkflowExecutionInitiatedEventAttributes
             {
                 WorkflowTaskCompletedEventId = completedId,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = execution,
                 ChildWorkflowOnly = attributes.ChildWorkflowOnly,
                 Reason = attributes.Reason,
@@ -62,10 +65,10 @@ internal static class ExternalCommands
         });
         state.Defer(() =>
         {
-            var target = Reach(state, run, execution, attributes.ChildWorkflowOnly);
-            if (target is { CancelRequested: false })
+            var found = Reach(state, run, target, execution, attributes.ChildWorkflowOnly);
+            if (found is { CancelRequested: false })
             {
-                target.RequestCancel(new WorkflowExecutionCancelRequestedEventAttributes
+                found.RequestCancel(new WorkflowExecutionCancelRequestedEventAttributes
                 {
                     Cause = attributes.Reason,
                     ExternalInitiatedEventId = initiated.EventId,
@@ -74,53 +77,57 @@ internal static class ExternalCommands
                 });
             }
 
-            Tell(run, CancelOutcome(run, initiated.EventId, execution, target is not null));
+            Tell(run, CancelOutcome(target, initiated.EventId, execution, found is not null));
         });
     }
 
     private static (EventType Type, Action<HistoryEvent> Fill) SignalOutcome(
-        WorkflowRun run, long initiatedId, WorkflowExecution execution, bool reached) => reached
+        CommandTarget target, long initiatedId, WorkflowExecution execution, bool reached) => reached
         ? (EventType.ExternalWorkflowExecutionSignaled, e => e.ExternalWorkflowExecutionSignaledEventAttributes =
             new ExternalWorkflowExecutionSignaledEventAttributes
             {
                 InitiatedEventId = initiatedId,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = execution,
             })
         : (EventType.SignalExternalWorkflowExecutionFailed, e => e.SignalExternalWorkflowExecutionFailedEventAttributes =
             new SignalExternalWorkflowExecutionFailedEventAttributes
             {
-                Cause = SignalExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Cause = target.Space is null
+                    ? SignalExternalWorkflowExecutionFailedCause.NamespaceNotFound
+                    : SignalExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = execution,
                 InitiatedEventId = initiatedId,
             });
 
     private static (EventType Type, Action<HistoryEvent> Fill) CancelOutcome(
-        WorkflowRun run, long initiatedId, WorkflowExecution execution, bool reached) => reached
+        CommandTarget target, long initiatedId, WorkflowExecution execution, bool reached) => reached
         ? (EventType.ExternalWorkflowExecutionCancelRequested, e => e.ExternalWorkflowExecutionCancelRequestedEventAttributes =
             new ExternalWorkflowExecutionCancelRequestedEventAttributes
             {
                 InitiatedEventId = initiatedId,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = execution,
             })
         : (EventType.RequestCancelExternalWorkflowExecutionFailed, e => e.RequestCancelExternalWorkflowExecutionFailedEventAttributes =
             new RequestCancelExternalWorkflowExecutionFailedEventAttributes
             {
-                Cause = CancelExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
-                Namespace = run.Start.Namespace.Name,
-                NamespaceId = run.Start.Namespace.Id,
+                Cause = target.Space is null
+                    ? CancelExternalWorkflowExecutionFailedCause.NamespaceNotFound
+                    : CancelExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound,
+                Namespace = target.Name,
+                NamespaceId = target.Id,
                 WorkflowExecution = execution,
                 InitiatedEventId = initiatedId,
             });
 
-    private static WorkflowRun? Reach(EngineState state, WorkflowRun run, WorkflowExecution execution, bool childOnly)
+    private static WorkflowRun? Reach(EngineState state, WorkflowRun run, CommandTarget target, WorkflowExecution execution, bool childOnly)
     {
-        var found = state.Runs.Find(run.Start.Namespace.Id, execution.WorkflowId, execution.RunId);
+        var found = state.Runs.Find(target.Id, execution.WorkflowId, execution.RunId);
         if (found is not { Running: true })
         {
             return null;
@@ -139,3 +146,4 @@ internal static class ExternalCommands
         }
     }
 }
+#pragma warning restore CS0612

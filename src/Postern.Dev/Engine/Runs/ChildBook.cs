@@ -15,7 +15,10 @@ internal sealed class ChildBook(EngineState state, WorkflowRun run)
         pending.Values.Any(c => c.Attributes.WorkflowId == workflowId && (runId.Length == 0 || c.Run?.RunId == runId));
 
     /// <summary>Starts a child, after the transaction that asked for it.</summary>
-    public void Initiate(long initiatedId, StartChildWorkflowExecutionInitiatedEventAttributes attributes, Func<RunStart> start)
+    /// <param name="initiatedId">The event that says so.</param>
+    /// <param name="attributes">What that event says.</param>
+    /// <param name="start">Makes the child's start when it is time; null when its namespace isn't there.</param>
+    public void Initiate(long initiatedId, StartChildWorkflowExecutionInitiatedEventAttributes attributes, Func<RunStart>? start)
     {
         var child = new PendingChild(initiatedId, attributes);
         pending.Add(initiatedId, child);
@@ -30,7 +33,7 @@ internal sealed class ChildBook(EngineState state, WorkflowRun run)
             return;
         }
 
-        var (type, fill) = ChildEvents.Closed(run, child, ended, last);
+        var (type, fill) = ChildEvents.Closed(child, ended, last);
         run.Log.Arrive(type, fill);
         run.StateTransitions++;
         run.Task.EnsureScheduled();
@@ -68,12 +71,12 @@ internal sealed class ChildBook(EngineState state, WorkflowRun run)
         pending.Clear();
     }
 
-    private void Start(PendingChild child, Func<RunStart> start)
+    private void Start(PendingChild child, Func<RunStart>? start)
     {
         if (!run.Running)
         {
             // Abandoned children start all the same; the others would be ended at once.
-            if (child.Attributes.ParentClosePolicy == ParentClosePolicy.Abandon)
+            if (child.Attributes.ParentClosePolicy == ParentClosePolicy.Abandon && start is not null)
             {
                 RunStarter.TryStart(state, start(), child.Attributes.WorkflowIdReusePolicy)?.Go();
             }
@@ -81,15 +84,16 @@ internal sealed class ChildBook(EngineState state, WorkflowRun run)
             return;
         }
 
-        child.Run = RunStarter.TryStart(state, start(), child.Attributes.WorkflowIdReusePolicy);
+        child.Run = start is null ? null : RunStarter.TryStart(state, start(), child.Attributes.WorkflowIdReusePolicy);
         if (child.Run is null)
         {
             pending.Remove(child.InitiatedId);
-            run.Log.Arrive(EventType.StartChildWorkflowExecutionFailed, ChildEvents.StartFailed(run, child));
+            run.Log.Arrive(EventType.StartChildWorkflowExecutionFailed, ChildEvents.StartFailed(
+                child, start is null ? StartChildWorkflowExecutionFailedCause.NamespaceNotFound : StartChildWorkflowExecutionFailedCause.WorkflowAlreadyExists));
         }
         else
         {
-            run.Log.Arrive(EventType.ChildWorkflowExecutionStarted, ChildEvents.Started(run, child));
+            run.Log.Arrive(EventType.ChildWorkflowExecutionStarted, ChildEvents.Started(child));
         }
 
         run.StateTransitions++;

@@ -6,13 +6,13 @@ namespace Postern.Dev.Engine.Runs;
 /// <summary>What a parent's history says about its children.</summary>
 internal static class ChildEvents
 {
-    public static Action<HistoryEvent> Started(WorkflowRun parent, PendingChild child) => e =>
+    public static Action<HistoryEvent> Started(PendingChild child) => e =>
     {
         child.StartedId = e.EventId;
         e.ChildWorkflowExecutionStartedEventAttributes = new ChildWorkflowExecutionStartedEventAttributes
         {
-            Namespace = parent.Start.Namespace.Name,
-            NamespaceId = parent.Start.Namespace.Id,
+            Namespace = child.Attributes.Namespace,
+            NamespaceId = child.Attributes.NamespaceId,
             InitiatedEventId = child.InitiatedId,
             WorkflowExecution = child.Execution,
             WorkflowType = child.Attributes.WorkflowType,
@@ -20,22 +20,22 @@ internal static class ChildEvents
         };
     };
 
-    public static Action<HistoryEvent> StartFailed(WorkflowRun parent, PendingChild child) => e =>
+    public static Action<HistoryEvent> StartFailed(PendingChild child, StartChildWorkflowExecutionFailedCause cause) => e =>
         e.StartChildWorkflowExecutionFailedEventAttributes = new StartChildWorkflowExecutionFailedEventAttributes
         {
-            Namespace = parent.Start.Namespace.Name,
-            NamespaceId = parent.Start.Namespace.Id,
+            Namespace = child.Attributes.Namespace,
+            NamespaceId = child.Attributes.NamespaceId,
             WorkflowId = child.Attributes.WorkflowId,
             WorkflowType = child.Attributes.WorkflowType,
-            Cause = StartChildWorkflowExecutionFailedCause.WorkflowAlreadyExists,
+            Cause = cause,
             InitiatedEventId = child.InitiatedId,
             WorkflowTaskCompletedEventId = child.Attributes.WorkflowTaskCompletedEventId,
         };
 
-    public static (EventType Type, Action<HistoryEvent> Fill) Closed(WorkflowRun parent, PendingChild child, WorkflowRun ended, HistoryEvent last)
+    public static (EventType Type, Action<HistoryEvent> Fill) Closed(PendingChild child, WorkflowRun ended, HistoryEvent last)
     {
-        var name = parent.Start.Namespace.Name;
-        var id = parent.Start.Namespace.Id;
+        var name = child.Attributes.Namespace;
+        var id = child.Attributes.NamespaceId;
         var execution = ended.Execution;
         var type = child.Attributes.WorkflowType;
         return ended.Status switch

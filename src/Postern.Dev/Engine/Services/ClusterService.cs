@@ -1,4 +1,6 @@
 using Postern.Dev.Engine.Grpc;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.ErrorDetails.V1;
 using Temporalio.Api.OperatorService.V1;
 using Temporalio.Api.WorkflowService.V1;
 
@@ -90,6 +92,24 @@ internal sealed class ClusterService(EngineState state)
         var space = state.Namespaces.Get(request.Namespace);
         return state.Enter(call.Principal, () =>
         {
+            if (request.SearchAttributes.Count == 0)
+            {
+                throw StartRequests.Invalid("SearchAttributes are not set on request.");
+            }
+
+            foreach (var (name, type) in request.SearchAttributes)
+            {
+                if (SearchAttributeTypes.System.ContainsKey(name))
+                {
+                    throw StartRequests.Invalid($"Search attribute {name} is reserved by system.");
+                }
+
+                if (type == IndexedValueType.Unspecified || !Enum.IsDefined(type))
+                {
+                    throw StartRequests.Invalid($"Unknown search attribute type: {type}.");
+                }
+            }
+
             foreach (var (name, type) in request.SearchAttributes)
             {
                 space.SearchAttributes.Add(name, type);
@@ -104,6 +124,16 @@ internal sealed class ClusterService(EngineState state)
         var space = state.Namespaces.Get(request.Namespace);
         return state.Enter(call.Principal, () =>
         {
+            if (request.SearchAttributes.Count == 0)
+            {
+                throw StartRequests.Invalid("SearchAttributes are not set on request.");
+            }
+
+            if (request.SearchAttributes.FirstOrDefault(n => !space.SearchAttributes.Custom.ContainsKey(n)) is { } unknown)
+            {
+                throw new RpcException(StatusCode.NotFound, $"Search attribute {unknown} doesn't exist.", new NotFoundFailure());
+            }
+
             foreach (var name in request.SearchAttributes)
             {
                 space.SearchAttributes.Remove(name);

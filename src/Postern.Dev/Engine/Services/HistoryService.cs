@@ -48,7 +48,8 @@ internal sealed class HistoryService(EngineState state)
         var page = PageToken.Parse(request.NextPageToken);
         return state.Enter(call.Principal, () =>
         {
-            var run = state.Runs.Get(space.Id, request.Execution);
+            // A page belongs to the run that the first one was of, whatever the current run is now.
+            var run = state.Runs.Get(space.Id, page is null ? request.Execution : new WorkflowExecution { WorkflowId = request.Execution?.WorkflowId ?? "", RunId = page.RunId });
             var last = page?.NextId ?? run.Log.Events.Count;
             var answer = new GetWorkflowExecutionHistoryReverseResponse { History = new History() };
             var first = Math.Max(1, last - Size(request.MaximumPageSize) + 1);

@@ -60,6 +60,21 @@ internal sealed class MultiOperationService(EngineState state, StartService star
             throw Failure(StartRequests.Invalid("Operation namespace did not match request's namespace."), startFailed: false);
         }
 
+        if (Restricted(start) is { } why)
+        {
+            throw Failure(StartRequests.Invalid(why), startFailed: true);
+        }
+
+        if (update.WorkflowExecution?.RunId.Length > 0)
+        {
+            throw Failure(StartRequests.Invalid("RunId is not allowed."), startFailed: false);
+        }
+
+        if (update.FirstExecutionRunId.Length > 0)
+        {
+            throw Failure(StartRequests.Invalid("FirstExecutionRunId is not allowed."), startFailed: false);
+        }
+
         try
         {
             UpdateService.Check(update);
@@ -76,6 +91,13 @@ internal sealed class MultiOperationService(EngineState state, StartService star
 
         return (start, update);
     }
+
+    // What a start can't have when an update waits for its first task.
+    private static string? Restricted(StartWorkflowExecutionRequest start) =>
+        start.CronSchedule.Length > 0 ? "CronSchedule is not allowed."
+        : start.RequestEagerExecution ? "RequestEagerExecution is not supported."
+        : Retry.Of(start.WorkflowStartDelay) > TimeSpan.Zero ? "WorkflowStartDelay is not supported."
+        : null;
 
     private static RpcException Failure(RpcException cause, bool startFailed)
     {

@@ -53,7 +53,12 @@ internal sealed class NamespaceService(EngineState state)
     public ListNamespacesResponse List(ListNamespacesRequest request, CallContext call) => state.Enter(call.Principal, () =>
     {
         var size = request.PageSize <= 0 ? 100 : request.PageSize;
-        var from = request.NextPageToken.IsEmpty ? 0 : int.Parse(request.NextPageToken.ToStringUtf8(), NumberStyles.None, CultureInfo.InvariantCulture);
+        var from = 0;
+        if (!request.NextPageToken.IsEmpty && !int.TryParse(request.NextPageToken.ToStringUtf8(), NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            throw StartRequests.Invalid("Invalid NextPageToken.");
+        }
+
         var all = state.Namespaces.All.ToList();
         var answer = new ListNamespacesResponse();
         answer.Namespaces.Add(all.Skip(from).Take(size).Select(Describe));

@@ -38,7 +38,7 @@ internal sealed class WorkflowTaskService(EngineState state)
         {
             var run = Find(token);
             var task = run.Task.Answered(token);
-            if (CommandChecks.Check(run, request.Commands) is { } refusal)
+            if (CommandChecks.Check(state, run, request.Commands) is { } refusal)
             {
                 run.Task.Fail(refusal.Cause, FailureOf(refusal), request.Identity);
                 throw new RpcException(StatusCode.InvalidArgument, refusal.Message);
