@@ -4,7 +4,9 @@ import { after, before, describe, it } from 'node:test';
 import {
   type Client, WithStartWorkflowOperation, WorkflowContinuedAsNewError, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ActivityFailure, ApplicationFailure, CancelledFailure, defaultPayloadConverter, defineSearchAttributeKey, TerminatedFailure, TimeoutFailure,
+} from '@temporalio/common';
 import { until } from '../gate/processes.js';
 import type * as workflows from '../workflows/payments.js';
 import { LIMIT, Stage, start } from './stage.js';
@@ -147,6 +149,42 @@ describe('through the gate', LIMIT, () => {
     assert.equal(await counter.result(), 5);
   });
 
+  it('a workflow cancels another one', async () => {
+    const handle = await alice.workflow.start<typeof workflows.UntilCancelled>('UntilCancelled', start());
+    await until('the first task is done', 10_000, async () => ((await handle.fetchHistory()).events?.length ?? 0) > 4);
+    await alice.workflow.execute<typeof workflows.Canceller>('Canceller', start(handle.workflowId));
+    assert.equal(await handle.result(), 'tidied up');
+  });
+
+  it('a workflow that signals or cancels what is not there hears so', async () => {
+    const outcomes = await alice.workflow.execute<typeof workflows.Misses>('Misses', start('nobody'));
+    assert.equal(outcomes.length, 2);
+    assert.ok(outcomes.every((outcome) => /not found/i.test(outcome)), outcomes.join('; '));
+  });
+
+  for (const how of ['its token', 'its id'] as const) {
+    it(`an activity is completed by another caller by ${how}`, async () => {
+      const handle = await alice.workflow.start<typeof workflows.HandsOver>('HandsOver', start());
+      const activity = await until('its heartbeat names the token', 10_000, async () => {
+        const [pending] = (await handle.describe()).raw.pendingActivities ?? [];
+        return pending?.heartbeatDetails ? pending : undefined;
+      });
+      const [token] = await Promise.all((activity.heartbeatDetails?.payloads ?? []).map((p) => defaultPayloadConverter.fromPayload<string>(p)));
+      await (how === 'its token'
+        ? alice.activity.complete(Buffer.from(token!, 'base64'), 'by alice')
+        : alice.activity.complete({ workflowId: handle.workflowId, activityId: activity.activityId! }, 'by alice'));
+      assert.equal(await handle.result(), 'by alice');
+    });
+  }
+
+  it('an activity is failed by another caller', async () => {
+    const handle = await alice.workflow.start<typeof workflows.HandsOver>('HandsOver', start());
+    const activity = await until('it is begun', 10_000, async () => (await handle.describe()).raw.pendingActivities?.find((a) => a.heartbeatDetails));
+    await alice.activity.fail({ workflowId: handle.workflowId, activityId: activity.activityId! }, ApplicationFailure.nonRetryable('not by me'));
+    const failed = await failure(() => handle.result());
+    assert.ok(failed instanceof ActivityFailure && failed.cause?.message === 'not by me', String(failed));
+  });
+
   it('a failed workflow task is tried again', async () => {
     const handle = await alice.workflow.start<typeof workflows.Stumbles>('Stumbles', start());
     assert.equal(await handle.result(), 'on its feet');
@@ -202,6 +240,22 @@ describe('through the gate', LIMIT, () => {
     assert.equal(events, (await handle.fetchHistory()).events?.length);
   });
 
+  it('a history comes backwards, in pages', async () => {
+    const handle = await alice.workflow.start<typeof workflows.Hour>('Hour', start());
+    await handle.terminate();
+    const ids: number[] = [];
+    let token: Uint8Array | undefined;
+    do {
+      const page = await alice.workflowService.getWorkflowExecutionHistoryReverse({
+        namespace: 'payments', execution: { workflowId: handle.workflowId }, maximumPageSize: 2, ...(token === undefined ? {} : { nextPageToken: token }),
+      });
+      ids.push(...(page.history?.events ?? []).map((e) => Number(e.eventId)));
+      token = page.nextPageToken?.length ? page.nextPageToken : undefined;
+    } while (token !== undefined);
+    assert.ok(ids.length > 2);
+    assert.deepEqual(ids, ids.map((_, i) => ids.length - i));
+  });
+
   it('waiting for a history that does not grow ends when the client gives up', async () => {
     const handle = await alice.workflow.start<typeof workflows.Hour>('Hour', start());
     await assert.rejects(alice.withDeadline(Date.now() + 1_000, () => handle.result()), (e) => e instanceof Error);
@@ -221,6 +275,23 @@ describe('through the gate', LIMIT, () => {
     assert.equal(found.runId, handle.firstExecutionRunId);
     assert.equal((await alice.workflow.count(query)).count, 1);
     await handle.terminate();
+  });
+
+  it('search attributes are made, set, changed, and asked for', async () => {
+    const carol = await stage.person('carol');
+    const namespace = 'payments';
+    await carol.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { Region: 2 } });
+    assert.equal((await carol.connection.operatorService.listSearchAttributes({ namespace })).customAttributes?.['Region'], 2);
+    const handle = await alice.workflow.start<typeof workflows.Moves>('Moves', {
+      ...start('south'), typedSearchAttributes: [{ key: defineSearchAttributeKey('Region', 'KEYWORD'), value: 'north' }],
+    });
+    await until('it has moved', 10_000, async () => (await alice.workflow.count('Region = "south"')).count === 1);
+    assert.equal((await alice.workflow.count('Region = "north"')).count, 0);
+    await handle.terminate();
+    const counted = await alice.workflow.count('Region IN ("south", "north") GROUP BY ExecutionStatus');
+    assert.deepEqual(counted, { count: 1, groups: [{ count: 1, groupValues: [['Terminated']] }] });
+    await carol.connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: ['Region'] });
+    await assert.rejects(alice.workflow.count('Region = "south"'), /invalid search attribute: Region/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context, heartbeat, sleep } from '@temporalio/activity';
+import { ApplicationFailure, CompleteAsyncError, Context, heartbeat, sleep } from '@temporalio/activity';
 
 export async function refund(order: string, cents: number): Promise<string> {
   return `refunded ${(cents / 100).toFixed(2)} for ${order}`;
@@ -56,4 +56,10 @@ export async function beating(steps: number): Promise<number> {
 
 export async function size(text: string): Promise<number> {
   return text.length;
+}
+
+/** Somebody else will end it: its heartbeat says by which token. */
+export async function handedOver(): Promise<string> {
+  heartbeat(Context.current().info.base64TaskToken);
+  throw new CompleteAsyncError();
 }

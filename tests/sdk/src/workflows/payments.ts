@@ -1,8 +1,9 @@
 // The workflows of the demo and of the tests. Bundled by the SDK, run in its sandbox.
 import {
   ApplicationFailure, CancellationScope, ParentClosePolicy, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, executeChild, getExternalWorkflowHandle, isCancellation,
-  proxyActivities, setHandler, sleep, startChild, workflowInfo,
+  proxyActivities, setHandler, sleep, startChild, upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import type * as activities from './activities.js';
 
 const { refund, flaky, failForGood, size } = proxyActivities<typeof activities>({
@@ -127,6 +128,31 @@ export async function Parent(children: number): Promise<string[]> {
 /** Signals another workflow of the namespace. */
 export async function Outsider(target: string): Promise<void> {
   await getExternalWorkflowHandle(target).signal(addSignal, 5);
+}
+
+/** Cancels another workflow of the namespace. */
+export async function Canceller(target: string): Promise<void> {
+  await getExternalWorkflowHandle(target).cancel();
+}
+
+/** Signals and cancels what isn't there; says what became of it. */
+export async function Misses(target: string): Promise<string[]> {
+  const other = getExternalWorkflowHandle(target);
+  const outcome = (call: Promise<void>) => call.then(() => 'reached', (e: Error) => e.message);
+  return [await outcome(other.signal(addSignal, 1)), await outcome(other.cancel())];
+}
+
+/** An activity that its worker leaves to somebody else. */
+export async function HandsOver(): Promise<string> {
+  return await proxyActivities<typeof activities>({ startToCloseTimeout: '60s', retry: { maximumAttempts: 1 } }).handedOver();
+}
+
+export const regionKey = defineSearchAttributeKey('Region', 'KEYWORD');
+
+/** Moves: sets its search attribute anew, and waits. */
+export async function Moves(to: string): Promise<void> {
+  upsertSearchAttributes([{ key: regionKey, value: to }]);
+  await sleep('1 hour');
 }
 
 /** Leaves a child behind that outlives it. */
