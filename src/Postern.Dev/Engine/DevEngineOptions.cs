@@ -33,6 +33,9 @@ internal sealed record DevEngineOptions
     /// <summary>Workflows may start, signal and cancel workflows of other namespaces (<c>system.enableCrossNamespaceCommands</c>). Default false, as the server's.</summary>
     public bool CrossNamespaceCommands { get; init; }
 
+    /// <summary>Workflows may signal-with-start others through the endpoint <c>__temporal_system</c> (<c>history.enableSignalWithStartFromWorkflow</c>). Default false, as the server's.</summary>
+    public bool SignalWithStartFromWorkflow { get; init; }
+
     /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

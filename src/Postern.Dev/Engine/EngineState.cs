@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Dev.Engine.Nexus;
 using Postern.Dev.Engine.Queues;
 using Postern.Dev.Engine.Runs;
 using Postern.Dev.Engine.Services;
@@ -39,6 +40,11 @@ internal sealed partial class EngineState : IDisposable
 
     /// <summary>Queries that went out as tasks of their own, by the id in their token.</summary>
     public Dictionary<string, PendingQuery> QueryTasks { get; } = new(StringComparer.Ordinal);
+
+    public EndpointStore Endpoints { get; } = new();
+
+    /// <summary>Nexus requests that wait for a handler or are with one, by the id in their token.</summary>
+    public Dictionary<string, NexusTask> NexusTasks { get; } = new(StringComparer.Ordinal);
 
     public WorkerStore Workers { get; } = new();
 

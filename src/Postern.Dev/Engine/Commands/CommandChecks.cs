@@ -12,6 +12,7 @@ internal static class CommandChecks
     {
         var timers = new HashSet<string>(StringComparer.Ordinal);
         var activities = new HashSet<string>(StringComparer.Ordinal);
+        var operations = 0;
         foreach (var command in commands)
         {
             var refusal = command.CommandType switch
@@ -29,12 +30,8 @@ internal static class CommandChecks
                 CommandType.StartChildWorkflowExecution => Child(state, run, command.StartChildWorkflowExecutionCommandAttributes),
                 CommandType.SignalExternalWorkflowExecution => Signal(state, run, command.SignalExternalWorkflowExecutionCommandAttributes),
                 CommandType.RequestCancelExternalWorkflowExecution => CancelExternal(state, run, command.RequestCancelExternalWorkflowExecutionCommandAttributes),
-                CommandType.ScheduleNexusOperation => new CommandRefusal(
-                    WorkflowTaskFailedCause.BadScheduleNexusOperationAttributes,
-                    $"BadScheduleNexusOperationAttributes: endpoint \"{command.ScheduleNexusOperationCommandAttributes.Endpoint}\" not found"),
-                CommandType.RequestCancelNexusOperation => new CommandRefusal(
-                    WorkflowTaskFailedCause.BadRequestCancelNexusOperationAttributes,
-                    "BadRequestCancelNexusOperationAttributes: requested cancelation for a non-existing or already completed operation"),
+                CommandType.ScheduleNexusOperation => NexusCommands.Check(state, run, command.ScheduleNexusOperationCommandAttributes, operations++),
+                CommandType.RequestCancelNexusOperation => NexusCommands.CheckCancel(run, command.RequestCancelNexusOperationCommandAttributes),
                 _ => null,
             };
             if (refusal is not null)

@@ -81,6 +81,12 @@ internal sealed class CommandRunner(EngineState state, WorkflowRun run, RespondW
             case CommandType.RequestCancelExternalWorkflowExecution:
                 ExternalCommands.Cancel(state, run, command, completedId);
                 break;
+            case CommandType.ScheduleNexusOperation:
+                NexusCommands.Schedule(state, run, command, completedId);
+                break;
+            case CommandType.RequestCancelNexusOperation:
+                NexusCommands.Cancel(run, command, completedId);
+                break;
             default:
                 CloseCommands.Carry(state, run, command, completedId);
                 break;

@@ -93,6 +93,8 @@ internal static class RunChain
         Memo = run.Memo,
         SearchAttributes = run.SearchAttributes,
         EagerAccepted = false,
+        Callbacks = run.Callbacks.All,
+        Links = [],
     };
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

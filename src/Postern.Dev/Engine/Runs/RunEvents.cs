@@ -14,6 +14,8 @@ internal static class RunEvents
     {
         var start = run.Start;
         e.UserMetadata = start.UserMetadata;
+        // The links that a callback holds aren't written twice.
+        e.Links.Add(start.Links.Except(start.Callbacks.SelectMany(c => c.Links)));
         e.WorkflowExecutionStartedEventAttributes = new WorkflowExecutionStartedEventAttributes
         {
             WorkflowType = new WorkflowType { Name = start.Type },
@@ -40,6 +42,7 @@ internal static class RunEvents
             WorkflowId = start.WorkflowId,
             Priority = start.Priority,
             EagerExecutionAccepted = start.EagerAccepted,
+            CompletionCallbacks = { start.Callbacks },
         };
         if (start.Parent is { } parent)
         {
@@ -50,6 +53,12 @@ internal static class RunEvents
             attributes.ParentInitiatedEventId = parent.InitiatedEventId;
             attributes.RootWorkflowExecution = start.Root;
         }
+    };
+
+    public static Action<HistoryEvent> Signaled(WorkflowExecutionSignaledEventAttributes attributes, IReadOnlyCollection<Link>? links) => e =>
+    {
+        e.Links.Add(links ?? []);
+        e.WorkflowExecutionSignaledEventAttributes = attributes;
     };
 
     public static Action<HistoryEvent> TaskScheduled(WorkflowRun run, PendingWorkflowTask task) => e =>

@@ -74,6 +74,12 @@ internal sealed record RunStart
     public WorkflowExecution? Root { get; init; }
 
     public bool EagerAccepted { get; init; }
+
+    /// <summary>Who is told of the end.</summary>
+    public IReadOnlyList<Callback> Callbacks { get; init; } = [];
+
+    /// <summary>What the start came from.</summary>
+    public IReadOnlyList<Link> Links { get; init; } = [];
 }
 
 /// <summary>Whose child a run is.</summary>

@@ -28,6 +28,8 @@ internal sealed class WorkflowRun
         Activities = new ActivityBook(state, this);
         Timers = new TimerBook(state, this);
         Children = new ChildBook(state, this);
+        Nexus = new NexusBook(state, this);
+        Callbacks = new CallbackBook(state, this);
         Updates = new UpdateBook(this);
         Queries = new QueryBook(state, this);
     }
@@ -71,6 +73,10 @@ internal sealed class WorkflowRun
     public TimerBook Timers { get; }
 
     public ChildBook Children { get; }
+
+    public NexusBook Nexus { get; }
+
+    public CallbackBook Callbacks { get; }
 
     public UpdateBook Updates { get; }
 
@@ -137,10 +143,16 @@ internal sealed class WorkflowRun
         Task.Drop();
         Activities.Drop();
         Timers.Drop();
+        Nexus.Drop();
         Updates.Abort();
         Queries.RunClosed();
         Log.Wake();
         var last = Log.Events[^1];
+        if (newRunId.Length == 0)
+        {
+            state.Defer(() => Callbacks.Deliver(last));
+        }
+
         if (newRunId.Length == 0 && Start.Parent is { } parent)
         {
             state.Defer(() => parent.Run.Children.Closed(parent.InitiatedEventId, this, last));
@@ -166,9 +178,9 @@ internal sealed class WorkflowRun
         Task.EnsureScheduled();
     }
 
-    public void Signal(WorkflowExecutionSignaledEventAttributes attributes)
+    public void Signal(WorkflowExecutionSignaledEventAttributes attributes, IReadOnlyCollection<Link>? links = null)
     {
-        Log.Arrive(EventType.WorkflowExecutionSignaled, e => e.WorkflowExecutionSignaledEventAttributes = attributes);
+        Log.Arrive(EventType.WorkflowExecutionSignaled, RunEvents.Signaled(attributes, links));
         Task.EnsureScheduled();
     }
 

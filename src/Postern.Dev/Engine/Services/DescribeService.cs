@@ -40,6 +40,8 @@ internal sealed class DescribeService(EngineState state)
             answer.WorkflowExecutionInfo.FirstRunId = run.Start.FirstRunId;
             answer.PendingActivities.Add(run.Activities.Pending.Select(Pending));
             answer.PendingChildren.Add(run.Children.Pending.Select(Pending));
+            answer.PendingNexusOperations.Add(run.Nexus.Pending.Select(Pending));
+            answer.Callbacks.Add(run.Callbacks.Entries);
             return answer;
         });
     }
@@ -107,6 +109,33 @@ internal sealed class DescribeService(EngineState state)
         InitiatedId = child.InitiatedId,
         ParentClosePolicy = child.Attributes.ParentClosePolicy,
     };
+
+#pragma warning disable CS0612 // The operation's id is deprecated, and still filled in by the server.
+    private static PendingNexusOperationInfo Pending(NexusOperation operation) => new()
+    {
+        Endpoint = operation.Scheduled.Endpoint,
+        Service = operation.Scheduled.Service,
+        Operation = operation.Scheduled.Operation,
+        OperationId = operation.Token,
+        OperationToken = operation.Token,
+        ScheduleToCloseTimeout = operation.Scheduled.ScheduleToCloseTimeout,
+        ScheduleToStartTimeout = operation.Scheduled.ScheduleToStartTimeout,
+        StartToCloseTimeout = operation.Scheduled.StartToCloseTimeout,
+        ScheduledTime = Timestamp.FromDateTimeOffset(operation.ScheduledAt),
+        State = operation.Started ? PendingNexusOperationState.Started
+            : operation.BackingOff ? PendingNexusOperationState.BackingOff
+            : PendingNexusOperationState.Scheduled,
+        Attempt = operation.Attempt,
+        LastAttemptFailure = operation.LastFailure,
+        ScheduledEventId = operation.ScheduledId,
+        CancellationInfo = operation.CancelRequestedId == 0 ? null : new NexusOperationCancellationInfo
+        {
+            RequestedTime = Timestamp.FromDateTimeOffset(operation.CancelRequestedAt),
+            State = NexusOperationCancellationState.Scheduled,
+            Attempt = operation.CancelAttempt,
+        },
+    };
+#pragma warning restore CS0612
 
     private static PendingActivityInfo Pending(PendingActivity activity) => new()
     {

@@ -94,9 +94,10 @@ internal static class EngineMethods
     private static IEnumerable<GrpcMethod> Workers(EngineState state)
     {
         var workers = new WorkerService(state);
-        yield return GrpcMethod.Waiting<PollNexusTaskQueueRequest, PollNexusTaskQueueResponse>("PollNexusTaskQueue", workers.PollNexusAsync);
-        yield return GrpcMethod.Of<RespondNexusTaskCompletedRequest, RespondNexusTaskCompletedResponse>("RespondNexusTaskCompleted", (_, _) => throw WorkerService.NoNexusTask());
-        yield return GrpcMethod.Of<RespondNexusTaskFailedRequest, RespondNexusTaskFailedResponse>("RespondNexusTaskFailed", (_, _) => throw WorkerService.NoNexusTask());
+        var nexus = new NexusTaskService(state);
+        yield return GrpcMethod.Waiting<PollNexusTaskQueueRequest, PollNexusTaskQueueResponse>("PollNexusTaskQueue", nexus.PollAsync);
+        yield return GrpcMethod.Of<RespondNexusTaskCompletedRequest, RespondNexusTaskCompletedResponse>("RespondNexusTaskCompleted", nexus.Complete);
+        yield return GrpcMethod.Of<RespondNexusTaskFailedRequest, RespondNexusTaskFailedResponse>("RespondNexusTaskFailed", nexus.Fail);
         yield return GrpcMethod.Of<RecordWorkerHeartbeatRequest, RecordWorkerHeartbeatResponse>("RecordWorkerHeartbeat", workers.Heartbeat);
         yield return GrpcMethod.Of<ShutdownWorkerRequest, ShutdownWorkerResponse>("ShutdownWorker", workers.Shutdown);
         yield return GrpcMethod.Of<ListWorkersRequest, ListWorkersResponse>("ListWorkers", workers.List);
@@ -133,6 +134,12 @@ internal static class EngineMethods
         yield return GrpcMethod.Of<RemoveSearchAttributesRequest, RemoveSearchAttributesResponse>("RemoveSearchAttributes", cluster.RemoveSearchAttributes);
         yield return GrpcMethod.Of<ListSearchAttributesRequest, ListSearchAttributesResponse>("ListSearchAttributes", cluster.ListSearchAttributes);
         yield return GrpcMethod.Of<DeleteNamespaceRequest, DeleteNamespaceResponse>("DeleteNamespace", namespaces.Delete).ThatMakesNamespaces();
+        var endpoints = new EndpointService(state);
+        yield return GrpcMethod.Of<GetNexusEndpointRequest, GetNexusEndpointResponse>("GetNexusEndpoint", endpoints.Get);
+        yield return GrpcMethod.Of<CreateNexusEndpointRequest, CreateNexusEndpointResponse>("CreateNexusEndpoint", endpoints.Create);
+        yield return GrpcMethod.Of<UpdateNexusEndpointRequest, UpdateNexusEndpointResponse>("UpdateNexusEndpoint", endpoints.Update);
+        yield return GrpcMethod.Of<DeleteNexusEndpointRequest, DeleteNexusEndpointResponse>("DeleteNexusEndpoint", endpoints.Delete);
+        yield return GrpcMethod.Of<ListNexusEndpointsRequest, ListNexusEndpointsResponse>("ListNexusEndpoints", endpoints.List);
     }
 
     private static GrpcMethod Refuse<TRequest>(string name, Func<TRequest, string> words)

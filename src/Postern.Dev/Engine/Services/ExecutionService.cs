@@ -30,7 +30,7 @@ internal sealed class ExecutionService(EngineState state)
                     Identity = request.Identity,
                     Header = request.Header,
                     RequestId = request.RequestId,
-                });
+                }, request.Links);
             }
 
             return new SignalWorkflowExecutionResponse { Link = Links.Request(run, request.RequestId, EventType.WorkflowExecutionSignaled) };

@@ -1,6 +1,8 @@
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Postern.Dev.Engine.Grpc;
 using Postern.Dev.Engine.Runs;
+using Temporalio.Api.Common.V1;
 using Temporalio.Api.WorkflowService.V1;
 
 namespace Postern.Dev.Engine.Services;
@@ -9,6 +11,7 @@ namespace Postern.Dev.Engine.Services;
 internal static class StartRequests
 {
     private const int MaxId = 1000;
+    private const int MostCallbacks = 32;
     private const int MaxBlob = 2 * 1024 * 1024;
 
     public static RunStart From(EngineState state, NamespaceEntry space, StartWorkflowExecutionRequest request, string runId)
@@ -62,6 +65,8 @@ internal static class StartRequests
             LastResult = request.LastCompletionResult,
             ExecutionExpiration = execution > TimeSpan.Zero ? state.Now + execution : null,
             Backoff = Backoff(state, request.CronSchedule, delay),
+            Callbacks = Callbacks(request.CompletionCallbacks),
+            Links = [.. request.Links],
         };
     }
 
@@ -88,6 +93,7 @@ internal static class StartRequests
         WorkflowStartDelay = request.WorkflowStartDelay,
         UserMetadata = request.UserMetadata,
         Priority = request.Priority,
+        Links = { request.Links },
     };
 
     public static RpcException Invalid(string message) => new(StatusCode.InvalidArgument, message);
@@ -105,6 +111,42 @@ internal static class StartRequests
         }
 
         Longest("taskQueue", name);
+    }
+
+    // Kept as the server keeps them: names of headers in small letters.
+    private static List<Callback> Callbacks(RepeatedField<Callback> asked)
+    {
+        if (asked.Count > MostCallbacks)
+        {
+            throw Invalid($"cannot attach more than {MostCallbacks} callbacks to a workflow");
+        }
+
+        foreach (var callback in asked)
+        {
+            if (callback.VariantCase != Callback.VariantOneofCase.Nexus)
+            {
+                throw new RpcException(StatusCode.Unimplemented, $"unknown callback variant: {callback.VariantCase}");
+            }
+
+            if (callback.Nexus.Url is not ("temporal://system" or "temporal://internal"))
+            {
+                throw Invalid($"invalid url: url does not match any configured callback address: {callback.Nexus.Url}");
+            }
+        }
+
+        return [.. asked.Select(Kept)];
+    }
+
+    private static Callback Kept(Callback callback)
+    {
+        var kept = callback.Clone();
+        kept.Nexus.Header.Clear();
+        foreach (var (name, value) in callback.Nexus.Header)
+        {
+            kept.Nexus.Header[name.ToLowerInvariant()] = value;
+        }
+
+        return kept;
     }
 
     private static void Text(string field, string value)

@@ -35,52 +35,55 @@ internal sealed class StartService(EngineState state)
     public SignalWithStartWorkflowExecutionResponse SignalWithStart(SignalWithStartWorkflowExecutionRequest request, CallContext call)
     {
         var space = state.Namespaces.Get(request.Namespace);
+        return state.Enter(call.Principal, () => SignalWithStart(space, request));
+    }
+
+    /// <summary>The same for who is under the lock already.</summary>
+    public SignalWithStartWorkflowExecutionResponse SignalWithStart(NamespaceEntry space, SignalWithStartWorkflowExecutionRequest request)
+    {
         if (request.SignalName.Length == 0)
         {
             throw StartRequests.Invalid("SignalName is not set on request.");
         }
 
-        return state.Enter(call.Principal, () =>
+        var conflict = request.WorkflowIdConflictPolicy == WorkflowIdConflictPolicy.Unspecified
+            ? WorkflowIdConflictPolicy.UseExisting
+            : request.WorkflowIdConflictPolicy;
+        var (run, started) = StartOrUse(space, StartRequests.StartOf(request), conflict, Guid.NewGuid().ToString());
+        if (started || run.SeenRequests.Add(request.RequestId))
         {
-            var conflict = request.WorkflowIdConflictPolicy == WorkflowIdConflictPolicy.Unspecified
-                ? WorkflowIdConflictPolicy.UseExisting
-                : request.WorkflowIdConflictPolicy;
-            var (run, started) = StartOrUse(space, StartRequests.StartOf(request), conflict, Guid.NewGuid().ToString());
-            if (started || run.SeenRequests.Add(request.RequestId))
+            run.SeenRequests.Add(request.RequestId);
+            var signal = new WorkflowExecutionSignaledEventAttributes
             {
-                run.SeenRequests.Add(request.RequestId);
-                var signal = new WorkflowExecutionSignaledEventAttributes
+                SignalName = request.SignalName,
+                Input = request.SignalInput,
+                Identity = request.Identity,
+                Header = request.Header,
+                RequestId = request.RequestId,
+            };
+            if (started)
+            {
+                run.Log.Arrive(EventType.WorkflowExecutionSignaled, RunEvents.Signaled(signal, request.Links));
+                run.Go();
+            }
+            else
+            {
+                run.Signal(signal, request.Links);
+                if (run.Start is { Cron: "", Initiator: ContinueAsNewInitiator.Unspecified })
                 {
-                    SignalName = request.SignalName,
-                    Input = request.SignalInput,
-                    Identity = request.Identity,
-                    Header = request.Header,
-                    RequestId = request.RequestId,
-                };
-                if (started)
-                {
-                    run.Log.Arrive(EventType.WorkflowExecutionSignaled, e => e.WorkflowExecutionSignaledEventAttributes = signal);
-                    run.Go();
-                }
-                else
-                {
-                    run.Signal(signal);
-                    if (run.Start is { Cron: "", Initiator: ContinueAsNewInitiator.Unspecified })
-                    {
-                        // A second signal-with-start cuts a start delay short; a plain signal doesn't.
-                        run.EndBackoff();
-                    }
+                    // A second signal-with-start cuts a start delay short; a plain signal doesn't.
+                    run.EndBackoff();
                 }
             }
+        }
 
-            return new SignalWithStartWorkflowExecutionResponse
-            {
-                RunId = run.RunId,
-                FirstExecutionRunId = run.Start.FirstRunId,
-                Started = started,
-                SignalLink = Links.Request(run, request.RequestId, EventType.WorkflowExecutionSignaled),
-            };
-        });
+        return new SignalWithStartWorkflowExecutionResponse
+        {
+            RunId = run.RunId,
+            FirstExecutionRunId = run.Start.FirstRunId,
+            Started = started,
+            SignalLink = Links.Request(run, request.RequestId, EventType.WorkflowExecutionSignaled),
+        };
     }
 
     /// <summary>A new run, or the one that the policies say to use; under the lock.</summary>
@@ -116,11 +119,24 @@ internal sealed class StartService(EngineState state)
 
     private static void Attach(WorkflowRun run, StartWorkflowExecutionRequest request)
     {
-        if (request.OnConflictOptions is { AttachRequestId: true })
+        if (request.OnConflictOptions is not { AttachRequestId: true } options)
         {
-            run.Log.Arrive(EventType.WorkflowExecutionOptionsUpdated, e => e.WorkflowExecutionOptionsUpdatedEventAttributes =
-                new WorkflowExecutionOptionsUpdatedEventAttributes { AttachedRequestId = request.RequestId, Identity = request.Identity });
+            return;
         }
+
+        IReadOnlyList<Callback> callbacks = options.AttachCompletionCallbacks ? [.. request.CompletionCallbacks] : [];
+        IReadOnlyList<Link> links = options.AttachLinks ? [.. request.Links] : [];
+        run.Callbacks.Add(callbacks);
+        run.Log.Arrive(EventType.WorkflowExecutionOptionsUpdated, e =>
+        {
+            e.Links.Add(links.Except(callbacks.SelectMany(c => c.Links)));
+            e.WorkflowExecutionOptionsUpdatedEventAttributes = new WorkflowExecutionOptionsUpdatedEventAttributes
+            {
+                AttachedRequestId = request.RequestId,
+                Identity = request.Identity,
+                AttachedCompletionCallbacks = { callbacks },
+            };
+        });
     }
 }
 

@@ -1,28 +1,13 @@
 using Postern.Dev.Engine.Grpc;
-using Postern.Dev.Engine.Queues;
 using Temporalio.Api.ErrorDetails.V1;
 using Temporalio.Api.Worker.V1;
 using Temporalio.Api.WorkflowService.V1;
 
 namespace Postern.Dev.Engine.Services;
 
-/// <summary>Workers themselves: heartbeats, their end, and the Nexus queues on which nothing ever comes here.</summary>
+/// <summary>Workers themselves: heartbeats, and their end.</summary>
 internal sealed class WorkerService(EngineState state)
 {
-    public async Task<PollNexusTaskQueueResponse> PollNexusAsync(PollNexusTaskQueueRequest request, CallContext call)
-    {
-        var space = state.Namespaces.Get(request.Namespace);
-        var until = LongPoll.TaskPoll(state, call);
-        if (string.IsNullOrEmpty(request.TaskQueue?.Name))
-        {
-            throw StartRequests.Invalid("taskQueue is not set");
-        }
-
-        var poller = new Poller(request.Identity, call.Principal) { InstanceKey = request.WorkerInstanceKey };
-        return await state.Enter(null, () => state.Queues.Nexus(space.Id, request.TaskQueue.Name).Poll(poller, until, call.Gone))
-            ?? new PollNexusTaskQueueResponse();
-    }
-
     public RecordWorkerHeartbeatResponse Heartbeat(RecordWorkerHeartbeatRequest request, CallContext call)
     {
         var space = state.Namespaces.Get(request.Namespace);
@@ -101,9 +86,6 @@ internal sealed class WorkerService(EngineState state)
             ? new DescribeWorkerResponse { WorkerInfo = new WorkerInfo { WorkerHeartbeat = heartbeat } }
             : throw new RpcException(StatusCode.NotFound, $"Worker {request.WorkerInstanceKey} not found", new NotFoundFailure()));
     }
-
-    /// <summary>No Nexus task is ever given out here, so none can be answered.</summary>
-    public static RpcException NoNexusTask() => new(StatusCode.NotFound, "Nexus task not found or already expired", new NotFoundFailure());
 
     public CountWorkersResponse Count(CountWorkersRequest request, CallContext call)
     {

@@ -56,7 +56,7 @@ internal static class AnswerComparison
             return $"event {recorded.EventId} was {recorded.EventType}, ours {ours?.EventType.ToString() ?? "is missing"}";
         }
 
-        var (theirs, mine) = (runs.Translate(Text(recorded)), Text(ours));
+        var (theirs, mine) = (Text(HistoryEvent.Parser.ParseFrom(runs.Translate(recorded.ToByteArray()))), Text(ours));
         return theirs == mine ? null : $"event {recorded.EventId} was {theirs}, ours {mine}";
     }
 

@@ -13,6 +13,7 @@ internal sealed class RunMap
     private readonly Dictionary<string, List<string>> recorded = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<string>> ours = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> workflowOf = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string?> texts = new(StringComparer.Ordinal);
     private TaskCompletionSource news = New();
 
     /// <summary>Our ids of namespaces by the recorded ones.</summary>
@@ -34,15 +35,38 @@ internal sealed class RunMap
         }
     }
 
+    /// <summary>A text that the recorded server made up (a request id, a token): ours stands in its place once it is known.</summary>
+    public void NoteRecordedText(string text)
+    {
+        lock (gate)
+        {
+            texts.TryAdd(text, null);
+        }
+    }
+
+    public void NoteOurText(string recordedText, string our)
+    {
+        Assert.Equal(recordedText.Length, our.Length);
+        lock (gate)
+        {
+            texts[recordedText] = our;
+            var before = news;
+            news = New();
+            before.TrySetResult();
+        }
+    }
+
     /// <summary>Our run for a recorded one, as soon as it has been seen.</summary>
-    public async Task<string> OursAsync(string recordedRun)
+    public Task<string> OursAsync(string recordedRun) => OursAsync(recordedRun, Find);
+
+    private async Task<string> OursAsync(string recordedText, Func<string, string?> find)
     {
         while (true)
         {
             Task wait;
             lock (gate)
             {
-                if (Find(recordedRun) is { } found)
+                if (find(recordedText) is { } found)
                 {
                     return found;
                 }
@@ -56,7 +80,7 @@ internal sealed class RunMap
             }
             catch (TimeoutException late)
             {
-                throw new InvalidOperationException($"No run of ours for {workflowOf.GetValueOrDefault(recordedRun)} {recordedRun}", late);
+                throw new InvalidOperationException($"Nothing of ours for {workflowOf.GetValueOrDefault(recordedText)} {recordedText}", late);
             }
         }
     }
@@ -68,6 +92,11 @@ internal sealed class RunMap
         foreach (var run in workflowOf.Keys.Where(run => text.Contains(run, StringComparison.Ordinal)).ToList())
         {
             text = text.Replace(run, await OursAsync(run), StringComparison.Ordinal);
+        }
+
+        foreach (var made in texts.Keys.Where(made => text.Contains(made, StringComparison.Ordinal)).ToList())
+        {
+            text = text.Replace(made, await OursAsync(made, t => texts[t]), StringComparison.Ordinal);
         }
 
         return Encoding.Latin1.GetBytes(Namespaced(text));
@@ -85,6 +114,8 @@ internal sealed class RunMap
                     text = text.Replace(run, known, StringComparison.Ordinal);
                 }
             }
+
+            text = Texted(text);
         }
 
         return Namespaced(text);
@@ -107,6 +138,8 @@ internal sealed class RunMap
         }
     }
 
+    private string Texted(string text) => texts.Aggregate(text, (t, n) => n.Value is null ? t : t.Replace(n.Key, n.Value, StringComparison.Ordinal));
+
     private string Namespaced(string text) => Namespaces.Aggregate(text, (t, n) => t.Replace(n.Key, n.Value, StringComparison.Ordinal));
 
     private string? Find(string recordedRun)
@@ -117,6 +150,6 @@ internal sealed class RunMap
         }
 
         var index = recorded[workflowId].IndexOf(recordedRun);
-        return ours.TryGetValue(workflowId, out var list) && index < list.Count ? list[index] : null;
+        return ours.TryGetValue(Texted(workflowId), out var list) && index < list.Count ? list[index] : null;
     }
 }

@@ -5,6 +5,7 @@ using Postern.FunctionalTests.Infrastructure;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
+using Temporalio.Api.OperatorService.V1;
 using Temporalio.Api.Query.V1;
 using Temporalio.Api.WorkflowService.V1;
 
@@ -18,6 +19,7 @@ internal sealed class SessionReplay : IAsyncDisposable
 {
     private readonly GrpcClient client;
     private readonly RunMap runs = new();
+    private readonly NexusMap operations;
     private readonly TaskArrivals arrivals;
     private readonly List<RecordedCall> calls;
     private readonly List<string> differences = [];
@@ -29,15 +31,20 @@ internal sealed class SessionReplay : IAsyncDisposable
     {
         this.client = client;
         this.calls = calls;
-        arrivals = new TaskArrivals(client, runs);
+        operations = new NexusMap(runs);
+        arrivals = new TaskArrivals(client, runs, operations);
     }
 
     /// <summary>Plays a recording; the differences, none if the engine did as the server.</summary>
     public static async Task<IReadOnlyList<string>> PlayAsync(string name, Func<RecordedCall, bool> wanted)
     {
-        await using var engine = await EngineCalls.StartAsync(EngineCalls.Recorded with { CompletePollsOnShutdown = true });
+        await using var engine = await EngineCalls.StartAsync(EngineCalls.Recorded with
+        {
+            CompletePollsOnShutdown = true,
+            SignalWithStartFromWorkflow = !name.Contains("default_server", StringComparison.Ordinal),
+        });
         using var caller = new GrpcClient(engine.Address.ToString());
-        var recorded = Recording.Read(name).Where(c => c is { RequestTruncated: false } && c.Path.StartsWith(GrpcClient.WorkflowService, StringComparison.Ordinal)).Where(wanted).ToList();
+        var recorded = Recording.Read(name).Where(c => c is { RequestTruncated: false } && (c.Path.StartsWith(GrpcClient.WorkflowService, StringComparison.Ordinal) || c.Operation == "CreateNexusEndpoint")).Where(wanted).ToList();
         await using var replay = new SessionReplay(caller, recorded);
         replay.ReadRecorded();
         foreach (var (recordedId, space) in replay.runs.Namespaces.ToList())
@@ -61,6 +68,10 @@ internal sealed class SessionReplay : IAsyncDisposable
     private static bool Waits(RecordedCall call) => call.Operation is "QueryWorkflow" or "UpdateWorkflowExecution" or "ExecuteMultiOperation"
         or "PollWorkflowExecutionUpdate" or "GetWorkflowExecutionHistory";
 
+    // By the same method workers also get the server's commands to themselves, which this engine doesn't send.
+    private static bool IsOperation(RecordedCall poll) =>
+        PollNexusTaskQueueRequest.Parser.ParseFrom(GrpcFrame.Message(poll.RequestBody)).TaskQueue.Kind == TaskQueueKind.Normal;
+
     private static T? Answer<T>(RecordedCall call)
         where T : class, IMessage<T>, new()
     {
@@ -83,6 +94,13 @@ internal sealed class SessionReplay : IAsyncDisposable
             {
                 case "PollWorkflowTaskQueue":
                     NoteTask(Space(call), Answer<PollWorkflowTaskQueueResponse>(call));
+                    break;
+                case "PollNexusTaskQueue" when Answer<PollNexusTaskQueueResponse>(call) is { TaskToken.IsEmpty: false } nexus && IsOperation(call):
+                    operations.NoteRecorded(nexus);
+                    runs.Namespaces[TaskToken.Parse(nexus.TaskToken).NamespaceId] = Space(call);
+                    break;
+                case "CreateNexusEndpoint" when Answer<CreateNexusEndpointResponse>(call) is { } created:
+                    runs.NoteRecordedText(created.Endpoint.Id);
                     break;
                 case "RespondQueryTaskCompleted":
                     NoteAnswer(RespondQueryTaskCompletedRequest.Parser.ParseFrom(GrpcFrame.Message(call.RequestBody)));
@@ -153,6 +171,7 @@ internal sealed class SessionReplay : IAsyncDisposable
         runs.Namespaces[TaskToken.Parse(task.TaskToken).NamespaceId] = space;
         runs.NoteRecorded(task.WorkflowExecution.WorkflowId, task.WorkflowExecution.RunId);
         recordedTasks[task.TaskToken] = task;
+        operations.NoteRecorded(task);
         NoteHistory(space, task.WorkflowExecution, task.History);
     }
 
@@ -184,6 +203,10 @@ internal sealed class SessionReplay : IAsyncDisposable
             case "PollWorkflowTaskQueue" or "PollActivityTaskQueue":
                 arrivals.Open(call.Operation, request);
                 return;
+            case "PollNexusTaskQueue" when IsOperation(call):
+                arrivals.Open(call.Operation, request);
+                return;
+            case "RespondNexusTaskCompleted" or "RespondNexusTaskFailed" when !operations.Knows(request):
             case "PollNexusTaskQueue" or "RespondQueryTaskCompleted":
                 return;
         }
@@ -215,9 +238,9 @@ internal sealed class SessionReplay : IAsyncDisposable
     private async Task SendAsync(RecordedCall call, IMessage recorded)
     {
         var request = recorded.Descriptor.Parser.ParseFrom(await runs.TranslateAsync(recorded.ToByteArray()));
-        await PrepareAsync(call, request);
+        await PrepareAsync(call, recorded, request);
         var headers = call.RequestHeaders.Where(h => h.Name is "grpc-timeout" or "client-name" or "client-version" or "supported-features").ToArray();
-        var result = await client.CallAsync(call.Operation, request.ToByteArray(), null, default, headers);
+        var result = await client.CallAsync(call.Path, request.ToByteArray(), null, default, headers);
         if (result.Status == 0)
         {
             Take(call, request, GrpcFrame.Message(result.Body));
@@ -227,11 +250,17 @@ internal sealed class SessionReplay : IAsyncDisposable
     }
 
     // Tokens and query ids are the engine's own: ours for the recorded ones.
-    private async Task PrepareAsync(RecordedCall call, IMessage request)
+    private async Task PrepareAsync(RecordedCall call, IMessage recorded, IMessage request)
     {
         var field = request.Descriptor.FindFieldByName("task_token");
         if (field?.Accessor.GetValue(request) is not ByteString { IsEmpty: false } bytes)
         {
+            return;
+        }
+
+        if (request is RespondNexusTaskCompletedRequest or RespondNexusTaskFailedRequest)
+        {
+            field.Accessor.SetValue(request, await operations.TokenAsync((ByteString)field.Accessor.GetValue(recorded)));
             return;
         }
 
@@ -259,6 +288,9 @@ internal sealed class SessionReplay : IAsyncDisposable
                 var started = StartWorkflowExecutionResponse.Parser.ParseFrom(answer);
                 runs.NoteOurs(((StartWorkflowExecutionRequest)request).WorkflowId, started.RunId);
                 arrivals.Take(started.EagerWorkflowTask);
+                break;
+            case "CreateNexusEndpoint":
+                runs.NoteOurText(Answer<CreateNexusEndpointResponse>(call)!.Endpoint.Id, CreateNexusEndpointResponse.Parser.ParseFrom(answer).Endpoint.Id);
                 break;
             case "SignalWithStartWorkflowExecution":
                 runs.NoteOurs(((SignalWithStartWorkflowExecutionRequest)request).WorkflowId, SignalWithStartWorkflowExecutionResponse.Parser.ParseFrom(answer).RunId);
@@ -305,7 +337,7 @@ internal sealed class SessionReplay : IAsyncDisposable
             var ours = await client.OkAsync<GetWorkflowExecutionHistoryResponse>("GetWorkflowExecutionHistory", new GetWorkflowExecutionHistoryRequest
             {
                 Namespace = space,
-                Execution = new WorkflowExecution { WorkflowId = workflowId, RunId = await runs.OursAsync(runId) },
+                Execution = new WorkflowExecution { WorkflowId = runs.Translate(workflowId), RunId = await runs.OursAsync(runId) },
                 MaximumPageSize = 1000,
             });
             differences.AddRange(events.Values

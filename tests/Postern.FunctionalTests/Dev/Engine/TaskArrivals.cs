@@ -8,7 +8,7 @@ using Temporalio.Api.WorkflowService.V1;
 namespace Postern.FunctionalTests.Dev.Engine;
 
 /// <summary>Polls that are always open, and the tasks that came by them: a recorded answer is played when its task has come.</summary>
-internal sealed class TaskArrivals(GrpcClient client, RunMap runs) : IAsyncDisposable
+internal sealed class TaskArrivals(GrpcClient client, RunMap runs, NexusMap operations) : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
     private readonly CancellationTokenSource end = new();
@@ -41,6 +41,7 @@ internal sealed class TaskArrivals(GrpcClient client, RunMap runs) : IAsyncDispo
             return;
         }
 
+        operations.NoteOurs(task);
         Slot(Key(TaskToken.Parse(task.TaskToken))).TrySetResult(task);
     }
 
@@ -112,6 +113,10 @@ internal sealed class TaskArrivals(GrpcClient client, RunMap runs) : IAsyncDispo
                 if (operation == "PollWorkflowTaskQueue")
                 {
                     Take(PollWorkflowTaskQueueResponse.Parser.ParseFrom(GrpcFrame.Message(answer.Body)));
+                }
+                else if (operation == "PollNexusTaskQueue")
+                {
+                    operations.NoteOurs(PollNexusTaskQueueResponse.Parser.ParseFrom(GrpcFrame.Message(answer.Body)));
                 }
                 else
                 {
