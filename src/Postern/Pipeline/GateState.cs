@@ -28,8 +28,10 @@ internal sealed record GateState(
     public TemporalEngine? EngineFor(string? host)
     {
         TemporalEngine? unnamed = null;
-        foreach (var engine in Engines)
+        // By index: an enumerator over an interface would be an allocation per call.
+        for (var i = 0; i < Engines.Count; i++)
         {
+            var engine = Engines[i];
             if (engine.Hosts.Count == 0)
             {
                 unnamed = engine;

@@ -31,8 +31,10 @@ internal static class TemporalRunIds
 
     private static string? Find(in MessageLens lens, LensNode node, int frame)
     {
-        foreach (var field in node.Fields)
+        // By index: an enumerator over an interface would be an allocation per answer.
+        for (var i = 0; i < node.Fields.Count; i++)
         {
+            var field = node.Fields[i];
             var found = field.Kind switch
             {
                 LensKind.Text => lens.Text(frame, field.Slot),
