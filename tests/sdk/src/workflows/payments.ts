@@ -1,10 +1,11 @@
 // The workflows of the demo and of the tests. Bundled by the SDK, run in its sandbox.
 import {
-  ApplicationFailure, CancellationScope, ParentClosePolicy, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, executeChild, getExternalWorkflowHandle, isCancellation,
+  ApplicationFailure, CancellationScope, ParentClosePolicy, condition, continueAsNew, createNexusServiceClient, defineQuery, defineSignal, defineUpdate, executeChild, getExternalWorkflowHandle, isCancellation,
   proxyActivities, setHandler, sleep, startChild, upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey, NexusOperationFailure } from '@temporalio/common';
 import type * as activities from './activities.js';
+import { ledgerService } from './ledger.js';
 
 const { refund, flaky, failForGood, size } = proxyActivities<typeof activities>({
   startToCloseTimeout: '30s',
@@ -183,6 +184,43 @@ export async function Busy(steps: number): Promise<number> {
   }
 
   return sum;
+}
+
+const ledger = (endpoint: string) => createNexusServiceClient({ endpoint, service: ledgerService });
+
+/** Calls another namespace: one operation that answers at once, one that a workflow over there stands behind. */
+export async function Bookkeeping(endpoint: string): Promise<string[]> {
+  return [await ledger(endpoint).executeOperation('quote', { id: '1' }), await ledger(endpoint).executeOperation('book', { id: '2' })];
+}
+
+/** What becomes of a call that the handler refuses, and of one whose workflow fails. */
+export async function BadBookkeeping(endpoint: string): Promise<string[]> {
+  const outcome = (call: Promise<string>) => call.then(() => 'done', (e: Error) => (e instanceof NexusOperationFailure ? `${e.cause?.message}` : `no Nexus failure: ${e}`));
+  return [await outcome(ledger(endpoint).executeOperation('quote', { id: 'bad' })), await outcome(ledger(endpoint).executeOperation('book', { id: 'bad' }))];
+}
+
+/** Starts an operation without end, and cancels it. */
+export async function Reconsiders(endpoint: string): Promise<string> {
+  try {
+    await CancellationScope.cancellable(async () => {
+      const operation = await ledger(endpoint).startOperation('book', { id: 'forever' });
+      CancellationScope.current().cancel();
+      await operation.result();
+    });
+    return 'not cancelled';
+  } catch (e) {
+    return isCancellation(e) ? 'cancelled' : `failed: ${e}`;
+  }
+}
+
+/** Behind the operation 'book'. */
+export async function Book(id: string): Promise<string> {
+  if (id === 'bad') {
+    throw ApplicationFailure.nonRetryable('no such account');
+  }
+
+  await sleep(id === 'forever' ? '1 hour' : 10);
+  return `booked ${id}`;
 }
 
 /** Only its name is asked about: a payroll run. */
