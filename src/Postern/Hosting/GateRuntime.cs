@@ -105,7 +105,8 @@ internal sealed class GateRuntime : IAsyncDisposable
             minter = _minters.TryGetValue(key, out var known) ? known : _minters[key] = new UpstreamTokenMinter(Keys, mint.Audience, mint.Lifetime, _time);
         }
 
-        return new TemporalEngine(options, CatalogueOf(options), PoolFor(options), minter, Metrics);
+        var pool = PoolFor(options);
+        return new TemporalEngine(options, CatalogueOf(options), pool, minter, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time));
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

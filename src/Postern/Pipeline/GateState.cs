@@ -47,11 +47,10 @@ internal sealed record GateState(
 }
 
 /// <summary>One Temporal cluster behind the gate, running: what its calls are read with, where they go, and what they present there.</summary>
-internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, Metrics metrics)
+internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, Metrics metrics, EngineClient client)
 {
     private readonly MethodMeter[] _meters = [.. catalogue.Methods.Select(method => metrics.Method(options.Name, method.Name, method.Row.IsTaskPoll))];
     private readonly Uri?[] _uris = new Uri?[catalogue.Methods.Count];
-    private readonly string? _bearer = options.Credential.Bearer is { } bearer ? "Bearer " + bearer.Reveal() : null;
 
     public string Name => options.Name;
 
@@ -65,8 +64,14 @@ internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCata
 
     public UpstreamTokenMinter? Minter => minter;
 
+    /// <summary>For the gate's own questions to the engine.</summary>
+    public EngineClient Client => client;
+
     /// <summary>The static credential, where the engine takes one.</summary>
-    public string? Bearer => _bearer;
+    public string? Bearer { get; } = BearerOf(options);
+
+    /// <summary>The header value of the static credential; null where the engine takes none.</summary>
+    public static string? BearerOf(TemporalEngineOptions options) => options.Credential.Bearer is { } bearer ? "Bearer " + bearer.Reveal() : null;
 
     public bool Serves(string host)
     {
