@@ -66,7 +66,7 @@ http {
   return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')]);
 }
 
-export function gate(folder, postern, { port, admin, upstream, keySet }) {
+export function gate(folder, postern, { port, admin, upstream, keySet, assertion = 'off' }) {
   mkdirSync(join(folder, 'data'), { recursive: true });
   writeFileSync(join(folder, 'keys.json'), keySet);
   writeFileSync(join(folder, 'postern.yaml'), `
@@ -75,7 +75,7 @@ admin: { address: 127.0.0.1:${admin} }
 data: ${folder}/data
 engines:
   temporal:
-    - { name: main, addresses: ["127.0.0.1:${upstream}"], credential: { mint: { audience: temporal, lifetime: 10m } } }
+    - { name: main, addresses: ["127.0.0.1:${upstream}"], credential: { mint: { audience: temporal, lifetime: 10m } }, identity: { stamp: true, assertion: ${assertion} } }
 identity:
   issuers:
     - { name: test, issuer: "https://issuer.test", keySet: ${folder}/keys.json, audiences: [postern], groups: groups, kind: { claim: kind, service: [service] } }

@@ -13,7 +13,7 @@ const { values: options } = parseArgs({ options: {
   polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|unaryGzip|idlePoll]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryGzip|idlePoll]');
   process.exit(0);
 }
 
@@ -72,7 +72,7 @@ async function unary(key, name, message, compressed, ports, pids) {
     Object.assign(row, side === 'nginx' ? { nginxP50Us: p50Us, nginxP99Us: p99Us } : { p50Us, p99Us });
   }
   result[key] = row;
-  say(`${key.padEnd(11)} ${row.cpuUsPerCall} µs a call, nginx ${row.nginxCpuUsPerCall} µs: ${row.ratioToNginx} of nginx; at half load p50 ${row.p50Us} / p99 ${row.p99Us} µs, nginx ${row.nginxP50Us} / ${row.nginxP99Us} µs`);
+  say(`${key.padEnd(13)} ${row.cpuUsPerCall} µs a call, nginx ${row.nginxCpuUsPerCall} µs: ${row.ratioToNginx} of nginx; at half load p50 ${row.p50Us} / p99 ${row.p99Us} µs, nginx ${row.nginxP50Us} / ${row.nginxP99Us} µs`);
 }
 
 async function idlePolls(port, pid) {
@@ -105,7 +105,7 @@ try {
   result.start = { readyMs: Math.round(performance.now() - began) };
   await new Promise((r) => setTimeout(r, 3000));
   result.idle = { mb: Number((resident(postern.pid) / 1048576).toFixed(1)) };
-  say(`start       ready after ${result.start.readyMs} ms; idle ${result.idle.mb} MB`);
+  say(`start         ready after ${result.start.readyMs} ms; idle ${result.idle.mb} MB`);
 
   const proxy = nginx(join(folder, 'nginx'), ports.nginx, upstream);
   await until('nginx', () => accepts(ports.nginx));
@@ -114,6 +114,14 @@ try {
   if (wants('unaryStart')) await unary('unaryStart', 'StartWorkflowExecution', startWorkflow, false, ports, pids);
   if (wants('unaryGzip')) await unary('unaryGzip', 'RespondActivityTaskCompleted', respondActivity, true, ports, pids);
   postern.kill('SIGKILL');
+  if (wants('startAsserted')) {
+    // A signature for every call: the price of telling workflow code who started it.
+    const asserting = { ...ports, postern: await freePort(), admin: await freePort() };
+    const signing = gate(join(folder, 'gate-asserting'), options.postern, { port: asserting.postern, admin: asserting.admin, upstream, keySet, assertion: 'starts' });
+    await until('gate', async () => { try { return (await fetch(`http://127.0.0.1:${asserting.admin}/readyz`)).ok; } catch { return false; } });
+    await unary('startAsserted', 'StartWorkflowExecution', startWorkflow, false, asserting, { ...pids, postern: signing.pid });
+    signing.kill('SIGKILL');
+  }
   proxy.kill('SIGTERM');
 
   if (wants('idlePoll')) {
@@ -127,7 +135,7 @@ try {
     await until('nginx', () => accepts(side.nginx));
     await new Promise((r) => setTimeout(r, 2000));
     result.idlePoll = { bytes: await idlePolls(side.postern, gateHolding.pid), nginxBytes: await idlePolls(side.nginx, nginxHolding.pid) };
-    say(`idlePoll    ${(result.idlePoll.bytes / 1024).toFixed(1)} KB each of ${options.polls} open for ${options.hold} s; nginx ${(result.idlePoll.nginxBytes / 1024).toFixed(1)} KB`);
+    say(`idlePoll      ${(result.idlePoll.bytes / 1024).toFixed(1)} KB each of ${options.polls} open for ${options.hold} s; nginx ${(result.idlePoll.nginxBytes / 1024).toFixed(1)} KB`);
   }
   if (options.json) console.log(JSON.stringify(result));
 } finally {

@@ -11,20 +11,38 @@ internal struct OutgoingMessage
     private const int OwnArrayBytes = 2048;
 
     private byte[]? _array;
-    private readonly bool _rented;
+    private bool _rented;
 
-    public OutgoingMessage(int length)
+    /// <param name="length">Its bytes, with the frame's head.</param>
+    /// <param name="room">Bytes that will be appended, so that they needn't move what stands before them.</param>
+    public OutgoingMessage(int length, int room = 0)
     {
         Length = length;
-        _rented = length > OwnArrayBytes;
-        _array = _rented ? ArrayPool<byte>.Shared.Rent(length) : GC.AllocateUninitializedArray<byte>(length);
+        _rented = length + room > OwnArrayBytes;
+        _array = _rented ? ArrayPool<byte>.Shared.Rent(length + room) : GC.AllocateUninitializedArray<byte>(length + room);
     }
 
-    public int Length { get; }
+    public int Length { get; private set; }
 
     public readonly ReadOnlyMemory<byte> Memory => new(_array, 0, _array is null ? 0 : Length);
 
     public readonly Span<byte> Span => _array.AsSpan(0, Length);
+
+    /// <summary>Makes it longer; the bytes added are the caller's to write.</summary>
+    public Span<byte> Append(int length)
+    {
+        var before = Length;
+        if (before + length > _array!.Length)
+        {
+            var larger = new OutgoingMessage(before + length);
+            Span.CopyTo(larger.Span);
+            Release();
+            this = larger;
+        }
+
+        Length = before + length;
+        return Span[before..];
+    }
 
     public void Release()
     {

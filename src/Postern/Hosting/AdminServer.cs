@@ -24,7 +24,7 @@ internal sealed class AdminServer : IAsyncDisposable
 
     public IPEndPoint Address { get; private set; } = new(IPAddress.Loopback, 0);
 
-    /// <summary>Starts the admin listener: /healthz, /readyz, /metrics, /pollers, POST /reload, and /engine where no keys listener is configured.</summary>
+    /// <summary>Starts the admin listener: /healthz, /readyz, /metrics, /pollers, POST /reload, and the key sets where no keys listener is configured.</summary>
     public static Task<AdminServer> StartAdminAsync(string address, AdminSurface surface, bool withKeys, ILoggerFactory loggers, CancellationToken cancellation) =>
         StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) switch
         {
@@ -34,14 +34,18 @@ internal sealed class AdminServer : IAsyncDisposable
             ("GET", "/pollers") => WriteAsync(context, surface.Pollers()),
             ("POST", "/reload") => ReloadAsync(context, surface),
             ("GET" or "HEAD", "/engine") when withKeys => WriteKeysAsync(context, surface.EngineKeySet),
+            ("GET" or "HEAD", "/caller") when withKeys => WriteKeysAsync(context, surface.CallerKeySet),
             _ => NotFound(context),
         }, loggers, cancellation);
 
-    /// <summary>Starts the listener for public keys only.</summary>
-    public static Task<AdminServer> StartKeysAsync(string address, Func<ReadOnlyMemory<byte>> engineKeySet, ILoggerFactory loggers, CancellationToken cancellation) =>
-        StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) is ("GET" or "HEAD", "/engine")
-            ? WriteKeysAsync(context, engineKeySet)
-            : NotFound(context), loggers, cancellation);
+    /// <summary>Starts the listener for public keys only: /engine, what the engine is presented; /caller, what callers are asserted with.</summary>
+    public static Task<AdminServer> StartKeysAsync(string address, AdminSurface surface, ILoggerFactory loggers, CancellationToken cancellation) =>
+        StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) switch
+        {
+            ("GET" or "HEAD", "/engine") => WriteKeysAsync(context, surface.EngineKeySet),
+            ("GET" or "HEAD", "/caller") => WriteKeysAsync(context, surface.CallerKeySet),
+            _ => NotFound(context),
+        }, loggers, cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -50,15 +54,15 @@ internal sealed class AdminServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// The engine's key set. Temporal's server ignores the HTTP status and takes any JSON object for the new key set, so that an error document here would make it
+    /// A key set. Temporal's server ignores the HTTP status and takes any JSON object for the new key set, so that an error document here would make it
     /// forget every key: what is answered is a set with keys in it, or nothing at all.
     /// </summary>
-    private static async Task WriteKeysAsync(HttpContext context, Func<ReadOnlyMemory<byte>> engineKeySet)
+    private static async Task WriteKeysAsync(HttpContext context, Func<ReadOnlyMemory<byte>> keySet)
     {
         ReadOnlyMemory<byte> set;
         try
         {
-            set = engineKeySet();
+            set = keySet();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -138,7 +142,8 @@ internal sealed record AdminSurface(
     Action<System.Buffers.IBufferWriter<byte>> WriteMetrics,
     Func<IReadOnlyList<PollerLine>> Pollers,
     Func<CancellationToken, Task<ReloadAnswer>> ReloadAsync,
-    Func<ReadOnlyMemory<byte>> EngineKeySet);
+    Func<ReadOnlyMemory<byte>> EngineKeySet,
+    Func<ReadOnlyMemory<byte>> CallerKeySet);
 
 /// <summary>Answer of /readyz: what is missing, in words.</summary>
 internal sealed record Readiness(bool Ready, IReadOnlyList<string> Missing);

@@ -19,6 +19,7 @@ internal sealed class GateRuntime : IAsyncDisposable
 {
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
+    private readonly string _data;
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
@@ -27,6 +28,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     {
         _time = time;
         _loggers = loggers;
+        _data = options.Data;
         Directory.CreateDirectory(options.Data);
         Audit = new AuditLog(new FileAuditSink(options.Audit, time, loggers.CreateLogger<FileAuditSink>()), time, loggers.CreateLogger<AuditLog>(), Metrics.Meter);
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
@@ -41,7 +43,11 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     public AuditLog Audit { get; }
 
+    /// <summary>The keys of what the engine is presented.</summary>
     public SigningKeys Keys { get; }
+
+    /// <summary>The keys of caller assertions, which are no credentials; null while none are written.</summary>
+    public SigningKeys? CallerKeys { get; private set; }
 
     public DeadlineWheel Wheel { get; }
 
@@ -93,11 +99,20 @@ internal sealed class GateRuntime : IAsyncDisposable
         await Audit.DisposeAsync();
         Wheel.Dispose();
         Keys.Dispose();
+        CallerKeys?.Dispose();
         Metrics.Dispose();
     }
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)
     {
+        CallerAssertions? assertions = null;
+        if (options.Identity.Assertion != TemporalAssertion.Off)
+        {
+            // Made when first wanted: a gate that asserts nothing needs no key for it.
+            CallerKeys ??= new SigningKeys(Path.Combine(_data, "keys", "caller"), _time, _loggers.CreateLogger<SigningKeys>(), SigningKeyTimes.OfAssertions);
+            assertions = new CallerAssertions(CallerKeys, options.Name, options.Identity.AssertionLifetime);
+        }
+
         UpstreamTokenMinter? minter = null;
         if (options.Credential.Mint is { } mint)
         {
@@ -106,7 +121,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         }
 
         var pool = PoolFor(options);
-        return new TemporalEngine(options, CatalogueOf(options), pool, minter, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time));
+        return new TemporalEngine(options, CatalogueOf(options), pool, minter, assertions, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time));
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

@@ -196,11 +196,11 @@ internal sealed partial class PosternHost : IAsyncDisposable
 
         // A gate whose issuer is away starts all the same and says cannot-tell; but calls of the first second shouldn't when it isn't.
         await Task.WhenAny(Task.WhenAll(_identity.FirstFetch, _runtime.FirstResolve), Task.Delay(FirstKeysWithin, _time, cancellation));
-        var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, () => _runtime.Keys.PublicSet);
+        var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, () => _runtime.Keys.PublicSet, () => _runtime.CallerKeys?.PublicSet ?? default);
         _admin = await AdminServer.StartAdminAsync(loaded.Options.Admin.Address, surface, withKeys: loaded.Options.Keys is null, _loggers, cancellation);
         if (loaded.Options.Keys is { } keys)
         {
-            _keys = await AdminServer.StartKeysAsync(keys.Address, surface.EngineKeySet, _loggers, cancellation);
+            _keys = await AdminServer.StartKeysAsync(keys.Address, surface, _loggers, cancellation);
         }
 
         await _listeners.StartAsync(new PosternPipeline(_stages, _time, _loggers.CreateLogger<PosternPipeline>()), cancellation);

@@ -15,6 +15,8 @@ internal sealed class GateStages(RouteStage route, AuthenticateStage authenticat
 
     public required LimitStage Limit { get; init; }
 
+    public StampStage Stamp { get; } = new();
+
     public AttachStage Attach { get; } = new();
 
     public required AuditStage Audit { get; init; }

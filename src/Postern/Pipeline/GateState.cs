@@ -47,8 +47,13 @@ internal sealed record GateState(
 }
 
 /// <summary>One Temporal cluster behind the gate, running: what its calls are read with, where they go, and what they present there.</summary>
-internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, Metrics metrics, EngineClient client)
+internal sealed class TemporalEngine(
+    TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, CallerAssertions? assertions, Metrics metrics, EngineClient client)
 {
+    // What a stamp usually takes: a name with the client's own behind it; a token with its payload. More only costs a copy.
+    private const int RoomForName = 160;
+    private const int RoomForAssertion = 1024;
+
     private readonly MethodMeter[] _meters = [.. catalogue.Methods.Select(method => metrics.Method(options.Name, method.Name, method.Row.IsTaskPoll))];
     private readonly Uri?[] _uris = new Uri?[catalogue.Methods.Count];
 
@@ -66,6 +71,9 @@ internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCata
 
     /// <summary>For the gate's own questions to the engine.</summary>
     public EngineClient Client => client;
+
+    /// <summary>Signs assertions of callers; null where none are written.</summary>
+    public CallerAssertions? Assertions => assertions;
 
     /// <summary>The static credential, where the engine takes one.</summary>
     public string? Bearer { get; } = BearerOf(options);
@@ -92,6 +100,14 @@ internal sealed class TemporalEngine(TemporalEngineOptions options, TemporalCata
 
         return false;
     }
+
+    /// <summary>Whether calls of the method carry an assertion of their caller.</summary>
+    public bool IsAsserted(TemporalMethod method) => assertions is not null && method.Stamp is { } stamp && stamp.IsAsserted(options.Identity.Assertion);
+
+    /// <summary>Bytes that will be stamped behind a message of the method, as far as can be told before; 0 where it leaves as it came.</summary>
+    public int RoomFor(TemporalMethod method) => method.Stamp is not { } stamp
+        ? 0
+        : (options.Identity.Stamp && stamp.HasIdentity ? RoomForName : 0) + (IsAsserted(method) ? RoomForAssertion : 0);
 
     public MethodMeter MeterOf(TemporalMethod method) => _meters[method.Index];
 

@@ -42,6 +42,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 ?? await stages.Read.RunAsync(context)
                 ?? stages.Authorize.Run(context)
                 ?? stages.Limit.Run(context)
+                ?? stages.Stamp.Run(context)
                 ?? stages.Attach.Run(context)
                 ?? await stages.Audit.IntentAsync(context)
                 ?? await stages.Forward.RunAsync(context);

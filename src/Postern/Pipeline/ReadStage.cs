@@ -11,7 +11,7 @@ namespace Postern.Pipeline;
 
 /// <summary>
 /// Body → operation. The whole message is in hand before anything is judged, and what is judged is what goes out: the same bytes, copied once into the buffer that
-/// is sent, with the caller's name stamped behind them.
+/// is sent.
 /// </summary>
 internal sealed class ReadStage(DeadlineWheel wheel)
 {
@@ -123,7 +123,7 @@ internal sealed class ReadStage(DeadlineWheel wheel)
 
         if (message.Message.IsSingleSegment)
         {
-            return Read(call, body, message.Message.FirstSpan, requestLimit);
+            return Read(call, body, message.Message.FirstSpan);
         }
 
         var length = (int)message.Message.Length;
@@ -131,7 +131,7 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         try
         {
             message.Message.CopyTo(whole);
-            return Read(call, body, whole.AsSpan(0, length), requestLimit);
+            return Read(call, body, whole.AsSpan(0, length));
         }
         finally
         {
@@ -139,7 +139,7 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         }
     }
 
-    private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message, long limit)
+    private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
         if (TemporalReader.Read(call.Method, message, out var refusal) is not { } operation)
         {
@@ -147,35 +147,28 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         }
 
         call.Operation = operation;
-        return Frame(call, body, message, limit);
+        Frame(call, body, message);
+        return null;
     }
 
-    /// <summary>Copies the message into the buffer that is sent: as it came, or inflated with the stamp behind it.</summary>
-    private static Refusal? Frame(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message, long limit)
+    /// <summary>Copies the message into the buffer that is sent: as it came, or inflated with room for the stamp that is to stand behind it.</summary>
+    private static void Frame(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
-        var stamp = call.Engine.Options.Identity.Stamp ? call.Method.Stamp : null;
-        if (stamp is not null)
+        if (call.Engine.RoomFor(call.Method) is var room and > 0)
         {
-            var stamped = new ArrayBufferWriter<byte>(message.Length + 160);
-            stamped.GetSpan(FrameHead)[..FrameHead].Clear();
-            stamped.Advance(FrameHead);
-            if (stamp.TryStamp(message, call.Token.Caller.DisplayName, stamped))
-            {
-                var length = stamped.WrittenCount - FrameHead;
-                if (length > limit)
-                {
-                    return new Refusal(RefusalReason.TooLarge, string.Create(CultureInfo.InvariantCulture, $"grpc: received message larger than max ({length} vs. {limit})"), "with the caller's name on it");
-                }
-
-                call.Message = new OutgoingMessage(stamped.WrittenCount);
-                stamped.WrittenSpan.CopyTo(call.Message.Span);
-                BinaryPrimitives.WriteUInt32BigEndian(call.Message.Span[1..], (uint)length);
-                return null;
-            }
+            call.Message = new OutgoingMessage(FrameHead + message.Length, room);
+            FrameHeadOf(message.Length, call.Message.Span);
+            message.CopyTo(call.Message.Span[FrameHead..]);
+            return;
         }
 
         call.Message = new OutgoingMessage((int)body.Length);
         body.CopyTo(call.Message.Span);
-        return null;
+    }
+
+    private static void FrameHeadOf(int length, Span<byte> to)
+    {
+        to[0] = 0; // not compressed
+        BinaryPrimitives.WriteUInt32BigEndian(to[1..], (uint)length);
     }
 }

@@ -4,6 +4,11 @@ namespace Postern.Tokens;
 internal sealed record SigningKeyTimes
 {
     /// <summary>
+    /// For caller assertions: readers fetch an unknown key at once, and what activities of a long workflow or a schedule's runs verify may be more than a year old.
+    /// </summary>
+    public static SigningKeyTimes OfAssertions { get; } = new() { PublishAhead = TimeSpan.FromMinutes(10), RotateAfter = TimeSpan.FromDays(90), KeepAfter = TimeSpan.FromDays(400) };
+
+    /// <summary>
     /// How long a key is published before it signs. A stock server never fetches for a key id that it doesn't know, so this must be twice its
     /// <c>refreshInterval</c> or more. Default 1h.
     /// </summary>

@@ -11,11 +11,13 @@ public sealed class KeySetEndpointAnswersKeysOrNothing(GateFixture fixture) : IC
 {
     private Gate Gate => fixture.Gate;
 
-    [Fact]
-    public async Task KeySet_ForTheEngine_HasPublicKeysOnly()
+    [Theory]
+    [InlineData("/engine")]
+    [InlineData("/caller")]
+    public async Task KeySet_HasPublicKeysOnly(string path)
     {
         using var http = new HttpClient();
-        var text = await http.GetStringAsync(new Uri($"http://{Gate.KeysAddress}/engine"), TestContext.Current.CancellationToken);
+        var text = await http.GetStringAsync(new Uri($"http://{Gate.KeysAddress}{path}"), TestContext.Current.CancellationToken);
         var keys = JsonDocument.Parse(text).RootElement.GetProperty("keys").EnumerateArray().ToList();
         Assert.NotEmpty(keys);
         foreach (var key in keys)
@@ -32,7 +34,7 @@ public sealed class KeySetEndpointAnswersKeysOrNothing(GateFixture fixture) : IC
     public static TheoryData<string, string> Requests =>
         new MatrixTheoryData<string, string>(
             ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "NONSENSE", "get"],
-            ["/engine", "/engine/", "/engine?x=1", "/Engine", "//engine", "/", "/nothing", "/caller", "/engine/../x", "/%65ngine", "/engine%00", "*", "http://x/engine", "/.well-known/jwks.json", ""]);
+            ["/engine", "/engine/", "/engine?x=1", "/Engine", "//engine", "/", "/nothing", "/caller", "/Caller", "/caller/", "/engine/../x", "/%65ngine", "/engine%00", "*", "http://x/engine", "/.well-known/jwks.json", ""]);
 
     [Theory]
     [MemberData(nameof(Requests))]

@@ -315,12 +315,13 @@ public sealed class WhatIsJudgedIsWhatIsForwarded(GateFixture fixture) : IClassF
         }
     }
 
-    /// <summary>What arrived is what was sent but for the stamped identity.</summary>
+    /// <summary>What arrived is what was sent but for the stamped identity and the assertion.</summary>
     private static void AssertStamped(StartWorkflowExecutionRequest sent, ArrivedCall call)
     {
         var arrived = StartWorkflowExecutionRequest.Parser.ParseFrom(call.Message);
         Assert.StartsWith("alice", arrived.Identity);
         arrived.Identity = sent.Identity;
+        arrived.Header = Assertion.TakenFrom(arrived.Header);
         Assert.Equal(sent, arrived);
     }
 }

@@ -124,7 +124,7 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
         var parser = TemporalApi.Methods[call.Path].InputType.Parser;
         var sent = parser.ParseFrom(GrpcFrame.Message(call.RequestBody));
         var got = parser.ParseFrom(arrived.Message);
-        foreach (var problem in paths.SelectMany(path => Stamps.TakeBack(sent, got, path, Playback.Caller)))
+        foreach (var problem in paths.Concat(Stamps.Assertions.GetValueOrDefault(call.Operation, [])).SelectMany(path => Stamps.TakeBack(sent, got, path, Playback.Caller)))
         {
             yield return problem;
         }

@@ -1,6 +1,8 @@
 using System.Collections;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using Postern.FunctionalTests.Infrastructure;
+using Temporalio.Api.Common.V1;
 
 namespace Postern.FunctionalTests.Recordings;
 
@@ -69,7 +71,15 @@ internal static class Stamps
         ["PollWorkflowExecutionUpdate"] = TopLevel,
     };
 
-    /// <summary>Puts the sent identity back where the caller's stands, and says where it doesn't stand.</summary>
+    /// <summary>Where the gate writes the caller's assertion as it is configured by default.</summary>
+    public static readonly IReadOnlyDictionary<string, string[]> Assertions = new Dictionary<string, string[]>
+    {
+        ["StartWorkflowExecution"] = ["header"],
+        ["SignalWithStartWorkflowExecution"] = ["header"],
+        ["ExecuteMultiOperation"] = ["operations.start_workflow.header"],
+    };
+
+    /// <summary>Puts the sent value back where the caller's stands, and says where it doesn't stand.</summary>
     public static IEnumerable<string> TakeBack(IMessage sent, IMessage got, string path, string caller)
     {
         var dot = path.IndexOf('.');
@@ -91,6 +101,13 @@ internal static class Stamps
 
     private static IEnumerable<string> TakeBack(IMessage sent, IMessage got, FieldDescriptor identity, string caller)
     {
+        if (identity.Accessor.GetValue(got) is Header header)
+        {
+            var asserted = Assertion.Of(header).Subject;
+            identity.Accessor.SetValue(got, Assertion.TakenFrom(header) ?? (identity.Accessor.GetValue(sent) is null ? null : new Header()));
+            return asserted!.EndsWith("/" + caller, StringComparison.Ordinal) ? [] : [$"{identity.FullName} asserts {asserted}"];
+        }
+
         var stamped = (string)identity.Accessor.GetValue(got);
         var own = (string)identity.Accessor.GetValue(sent);
         identity.Accessor.SetValue(got, own);

@@ -85,4 +85,20 @@ internal sealed record TemporalIdentityOptions
 {
     /// <summary>Whether the caller's name overrides <c>identity</c> in client calls. Default true.</summary>
     public bool Stamp { get; init; } = true;
+
+    /// <summary>
+    /// Which calls carry a signed assertion of the caller, for workflow and activity code to read (docs/caller-assertion.md): <c>starts</c> (default) of workflows, with or without a signal or an
+    /// update; <c>writes</c>, also signals, updates, schedules and standalone activities; <c>off</c>. An assertion takes about 700 bytes of each workflow's history.
+    /// </summary>
+    public TemporalAssertion Assertion { get; init; } = TemporalAssertion.Starts;
+
+    /// <summary>
+    /// How long after its call an assertion is valid, by the time at which the workflow was started or sees the signal. Default 24h; 1m to 400d. A schedule's is valid for 400 days,
+    /// since it reaches whatever the schedule starts.
+    /// </summary>
+    [Between("1m", "400d")]
+    public TimeSpan AssertionLifetime { get; init; } = TimeSpan.FromHours(24);
 }
+
+/// <summary>Which calls carry an assertion of their caller.</summary>
+internal enum TemporalAssertion { Off, Starts, Writes }

@@ -16,7 +16,7 @@ internal sealed class TemporalMethod
         Index = index;
         Request = descriptor.InputType;
         Fields = TemporalRoles.Find(Request);
-        Stamp = IdentityStamp.For(row, Request, Fields);
+        Stamp = CallerStamp.For(row, Request, Fields);
         Names = new TemporalNames(Fields, row.Shape);
         var reserved = ReservedPaths.Of(Fields, row.Access);
         Reading =
@@ -47,8 +47,8 @@ internal sealed class TemporalMethod
     /// <summary>The paths that the lens reads.</summary>
     public IReadOnlyList<string> Reading { get; }
 
-    /// <summary>How the verified caller is written into <c>identity</c>; null where nothing is stamped.</summary>
-    public IdentityStamp? Stamp { get; }
+    /// <summary>How the verified caller is written into the message; null where nothing is.</summary>
+    public CallerStamp? Stamp { get; }
 
     public TemporalNames Names { get; }
 

@@ -255,7 +255,8 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         // RFC 7515 §4.1.9: the prefix may be left out.
         const string Prefix = "application/";
         var bare = type.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? type[Prefix.Length..] : type;
-        return (configured.Count > 0 ? configured : DefaultTypes).Contains(bare, StringComparer.OrdinalIgnoreCase);
+        // An assertion stands in histories for everybody to read: whatever is configured, it is nobody's credential.
+        return !bare.Equals(CallerAssertion.TokenType, StringComparison.OrdinalIgnoreCase) && (configured.Count > 0 ? configured : DefaultTypes).Contains(bare, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>Null where an audience of the token is ours; else the words for its holder.</summary>

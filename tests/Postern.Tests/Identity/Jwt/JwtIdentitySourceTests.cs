@@ -78,6 +78,7 @@ public sealed class JwtIdentitySourceTests
         ["J4 id token's type"] = bench => bench.Mint(header: head => head["typ"] = "id+jwt"),
         ["J4 logout token"] = bench => bench.Mint(header: head => head["typ"] = "logout+jwt"),
         ["J4 DPoP proof"] = bench => bench.Mint(header: head => head["typ"] = "application/dpop+jwt"),
+        ["J4 caller assertion"] = bench => bench.Mint(header: head => head["typ"] = "postern-caller+jwt"),
         ["J4 typ a number"] = bench => bench.Mint(header: head => head["typ"] = 1),
         ["J4 id token for the client"] = bench => bench.Mint(claims => { claims["aud"] = "client-of-alice"; claims["nonce"] = "n"; claims["at_hash"] = "h"; }),
         ["sub missing"] = bench => bench.Mint(claims => claims.Remove("sub")),
@@ -249,6 +250,8 @@ public sealed class JwtIdentitySourceTests
     [InlineData("at+jwt", null, false)]
     [InlineData("at+jwt", "", false)]
     [InlineData("my+jwt", "application/my+jwt", true)]
+    [InlineData("postern-caller+jwt", "postern-caller+jwt", false)] // readable in every history, and so nobody's credential
+    [InlineData("postern-caller+jwt", "application/Postern-Caller+JWT", false)]
     public async Task TokenTypes_Configured_AreTheOnlyOnes(string configured, string? typ, bool accepted)
     {
         await using var bench = new TokenBench();
