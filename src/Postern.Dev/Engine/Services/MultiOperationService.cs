@@ -19,7 +19,18 @@ internal sealed class MultiOperationService(EngineState state, StartService star
     {
         var space = state.Namespaces.Get(request.Namespace);
         var (start, update) = Read(request);
-        var (run, started, admitted) = state.Enter(call.Principal, () => Begin(space, start, update));
+        // The start is answered as it was then: by the time of the update's answer the workflow may have ended.
+        var (startAnswer, admitted) = state.Enter(call.Principal, () =>
+        {
+            var (run, started, begun) = Begin(space, start, update);
+            var answered = StartService.Answer(run, started);
+            if (!started)
+            {
+                answered.FirstExecutionRunId = "";
+            }
+
+            return (answered, begun);
+        });
         UpdateWorkflowExecutionResponse updated;
         try
         {
@@ -31,12 +42,6 @@ internal sealed class MultiOperationService(EngineState state, StartService star
         }
 
         var answer = new ExecuteMultiOperationResponse();
-        var startAnswer = StartService.Answer(run, started);
-        if (!started)
-        {
-            startAnswer.FirstExecutionRunId = "";
-        }
-
         answer.Responses.Add(new ExecuteMultiOperationResponse.Types.Response { StartWorkflow = startAnswer });
         answer.Responses.Add(new ExecuteMultiOperationResponse.Types.Response { UpdateWorkflow = updated });
         return answer;

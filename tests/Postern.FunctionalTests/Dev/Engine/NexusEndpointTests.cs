@@ -59,6 +59,40 @@ public sealed class NexusEndpointTests
         Assert.Empty((await client.OkAsync<ListNexusEndpointsResponse>(Operator + "ListNexusEndpoints", new ListNexusEndpointsRequest { Name = "nope" })).Endpoints);
     }
 
+    [Fact]
+    public async Task Calls_OfTheCommandLine_AreAnsweredAsRecorded()
+    {
+        await using var engine = await EngineCalls.StartAsync();
+        using var client = new GrpcClient(engine.Address.ToString());
+        var ids = new Dictionary<string, string>(StringComparer.Ordinal);
+        // The recorded server had endpoints of others too: the lists of all are left out.
+        var calls = Recording.Read("cli/operator-nexus-endpoint")
+            .Where(c => c.Operation.Contains("Nexus", StringComparison.Ordinal) && (c.Operation != "ListNexusEndpoints" || c.RequestBody.Length > 5))
+            .ToList();
+        foreach (var call in calls)
+        {
+            var request = ids.Aggregate(Latin(GrpcFrame.Message(call.RequestBody)), (text, id) => text.Replace(id.Key, id.Value, StringComparison.Ordinal));
+            var answer = await client.CallAsync(call.Path, System.Text.Encoding.Latin1.GetBytes(request), null, TestContext.Current.CancellationToken);
+
+            var all = call.Trailers.Concat(call.ResponseHeaders).ToList();
+            Assert.Equal(
+                (int.Parse(RawAnswer.Find(all, "grpc-status")!, System.Globalization.CultureInfo.InvariantCulture), Uri.UnescapeDataString(RawAnswer.Find(all, "grpc-message") ?? "")),
+                (answer.Status, answer.Message));
+            if (answer.Status == 0)
+            {
+                var (recorded, ours) = (Parsed(call, GrpcFrame.Message(call.ResponseBody)), Parsed(call, GrpcFrame.Message(answer.Body)));
+                if (call.Operation == "CreateNexusEndpoint")
+                {
+                    ids[((CreateNexusEndpointResponse)recorded).Endpoint.Id] = ((CreateNexusEndpointResponse)ours).Endpoint.Id;
+                }
+
+                Assert.Equal(ids.Aggregate(Timeless(recorded), (text, id) => text.Replace(id.Key, id.Value, StringComparison.Ordinal)), Timeless(ours));
+            }
+        }
+
+        Assert.True(calls.Count >= 11, calls.Count.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+
     [Theory]
     [InlineData("ledger", "payroll", "q", 6, "error creating Nexus endpoint. Endpoint with name ledger already registered")]
     [InlineData("9ledger", "payroll", "q", 3, """endpoint name must match the regex: "^[a-zA-Z][a-zA-Z0-9\\-]*[a-zA-Z0-9]$" """)]
@@ -76,4 +110,12 @@ public sealed class NexusEndpointTests
 
         Assert.Equal((status, message.TrimEnd()), (refused.Status, refused.Message));
     }
+
+    private static string Latin(byte[] bytes) => System.Text.Encoding.Latin1.GetString(bytes);
+
+    private static Google.Protobuf.IMessage Parsed(RecordedCall call, byte[] message) => EngineCalls.Type(call.Path, "Response").Parser.ParseFrom(message);
+
+    // When is the engine's own; that there is a time, or none, must be the same.
+    private static string Timeless(Google.Protobuf.IMessage message) =>
+        System.Text.RegularExpressions.Regex.Replace(message.ToString()!, "Time\": \"[^\"]+\"", "Time\": \"then\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 }

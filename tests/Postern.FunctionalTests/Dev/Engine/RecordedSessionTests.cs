@@ -21,6 +21,14 @@ public sealed class RecordedSessionTests
     [InlineData("go/cross_namespace_refused")]
     [InlineData("go/nexus")]
     [InlineData("python/signal_with_start_from_workflow")]
+    [InlineData("python/api_key")]
+    [InlineData("python/headers_and_metadata")]
+    [InlineData("python/errors")]
+    [InlineData("python/default_server_workflow_activity")]
+    [InlineData("typescript/api_key")]
+    [InlineData("typescript/errors")]
+    [InlineData("go/api_key")]
+    [InlineData("go/errors")]
     public async Task Session_Played_IsAnsweredAsRecorded(string name)
     {
         var differences = await SessionReplay.PlayAsync(name, IsAnswered);

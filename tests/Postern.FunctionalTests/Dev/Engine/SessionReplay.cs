@@ -200,7 +200,7 @@ internal sealed class SessionReplay : IAsyncDisposable
         var request = EngineCalls.Type(call.Path, "Request").Parser.ParseFrom(GrpcFrame.Message(call.RequestBody));
         switch (call.Operation)
         {
-            case "PollWorkflowTaskQueue" or "PollActivityTaskQueue":
+            case "PollWorkflowTaskQueue" or "PollActivityTaskQueue" when Recorded(call).Status == 0:
                 arrivals.Open(call.Operation, request);
                 return;
             case "PollNexusTaskQueue" when IsOperation(call):
@@ -261,6 +261,11 @@ internal sealed class SessionReplay : IAsyncDisposable
         if (request is RespondNexusTaskCompletedRequest or RespondNexusTaskFailedRequest)
         {
             field.Accessor.SetValue(request, await operations.TokenAsync((ByteString)field.Accessor.GetValue(recorded)));
+            return;
+        }
+
+        if (Recorded(call).Message == "Error deserializing task token.")
+        {
             return;
         }
 

@@ -1,8 +1,10 @@
 using Google.Protobuf.WellKnownTypes;
 using Postern.FunctionalTests.Infrastructure;
+using Temporalio.Api.Command.V1;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.ErrorDetails.V1;
+using Temporalio.Api.Protocol.V1;
 using Temporalio.Api.TaskQueue.V1;
 using Temporalio.Api.Update.V1;
 using Temporalio.Api.WorkflowService.V1;
@@ -39,6 +41,39 @@ public sealed class UpdateWithStartTests
         Assert.Equal(5, (await client.AskAsync("DescribeWorkflowExecution", new DescribeWorkflowExecutionRequest { Namespace = "payments", Execution = new WorkflowExecution { WorkflowId = "w" } })).Status);
     }
 
+    [Fact]
+    public async Task Start_IsAnsweredAsItWas_ThoughTheWorkflowEndsWithTheUpdate()
+    {
+        await using var engine = await EngineCalls.StartAsync();
+        using var client = new GrpcClient(engine.Address.ToString());
+        var both = client.OkAsync<ExecuteMultiOperationResponse>("ExecuteMultiOperation", Request());
+        var task = await new EngineWorker(client, "payments").TaskAsync();
+        var asked = Assert.Single(task.Messages);
+        var accepted = new Acceptance { AcceptedRequestMessageId = asked.Id, AcceptedRequest = asked.Body.Unpack<Request>() };
+        var done = new Response { Meta = accepted.AcceptedRequest.Meta, Outcome = new Outcome { Success = new Payloads { Payloads_ = { EngineWorker.Json("7") } } } };
+
+        await client.OkAsync<RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", new RespondWorkflowTaskCompletedRequest
+        {
+            TaskToken = task.TaskToken,
+            Messages =
+            {
+                new Message { Id = "accept", ProtocolInstanceId = asked.ProtocolInstanceId, Body = Any.Pack(accepted) },
+                new Message { Id = "done", ProtocolInstanceId = asked.ProtocolInstanceId, Body = Any.Pack(done) },
+            },
+            Commands = { Protocol("accept"), Protocol("done"), EngineWorker.Complete() },
+        });
+
+        var answers = (await both).Responses;
+        Assert.Equal((true, WorkflowExecutionStatus.Running), (answers[0].StartWorkflow.Started, answers[0].StartWorkflow.Status));
+        Assert.Equal("7", answers[1].UpdateWorkflow.Outcome.Success.Payloads_[0].Data.ToStringUtf8());
+    }
+
+    private static Command Protocol(string message) => new()
+    {
+        CommandType = CommandType.ProtocolMessage,
+        ProtocolMessageCommandAttributes = new ProtocolMessageCommandAttributes { MessageId = message },
+    };
+
     private static ExecuteMultiOperationRequest Request() => new()
     {
         Namespace = "payments",
@@ -62,6 +97,7 @@ public sealed class UpdateWithStartTests
                     Namespace = "payments",
                     WorkflowExecution = new WorkflowExecution { WorkflowId = "w" },
                     Request = new Request { Meta = new Meta { UpdateId = "u" }, Input = new Input { Name = "add" } },
+                    WaitPolicy = new WaitPolicy { LifecycleStage = UpdateWorkflowExecutionLifecycleStage.Completed },
                 },
             },
         },
