@@ -40,7 +40,7 @@ public sealed class AssertionNamesTheCaller : IAsyncLifetime
         Assert.Equal(call.Header("x-postern-call-id"), assertion["jti"]);
         var issued = assertion.Claims.GetProperty("iat").GetInt64();
         Assert.InRange(issued, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() - 60, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
-        Assert.Equal(24 * 3600, assertion.Claims.GetProperty("exp").GetInt64() - issued);
+        Assert.Equal(30 * 24 * 3600, assertion.Claims.GetProperty("exp").GetInt64() - issued);
     }
 
     [Fact]

@@ -3,8 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
-const { code } = await bundleWorkflowCode({
-  workflowsPath: fileURLToPath(new URL('./workflows/payments.js', import.meta.url)),
-  logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
-});
-writeFileSync(new URL('./workflow-bundle.js', import.meta.url), code);
+const built = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+async function bundle(workflows: string, to: string, interceptors: string[] = []): Promise<void> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: built(workflows),
+    workflowInterceptorModules: interceptors.map(built),
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
+  });
+  writeFileSync(built(to), code);
+}
+
+await bundle('./workflows/payments.js', './workflow-bundle.js');
+await bundle('./workflows/callers.js', './caller-bundle.js', ['./caller-assertion/workflow-interceptors.js']);

@@ -93,11 +93,11 @@ internal sealed record TemporalIdentityOptions
     public TemporalAssertion Assertion { get; init; } = TemporalAssertion.Starts;
 
     /// <summary>
-    /// How long after its call an assertion is valid, by the time at which the workflow was started or sees the signal. Default 24h; 1m to 400d. A schedule's is valid for 400 days,
-    /// since it reaches whatever the schedule starts.
+    /// How long after its call an assertion is valid: for workflow code by the time at which its workflow was started, for activities by the clock, so that it should be longer than a
+    /// workflow runs. Default 30d; 1m to 400d. A schedule's is valid for 400 days, since it reaches whatever the schedule starts.
     /// </summary>
     [Between("1m", "400d")]
-    public TimeSpan AssertionLifetime { get; init; } = TimeSpan.FromHours(24);
+    public TimeSpan AssertionLifetime { get; init; } = TimeSpan.FromDays(30);
 }
 
 /// <summary>Which calls carry an assertion of their caller.</summary>

@@ -1,9 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { CallerVerifier } from '../caller-assertion/worker.js';
 import * as activities from '../workflows/activities.js';
+import * as callerActivities from '../workflows/caller-activities.js';
 
 export const workflowBundle = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
+
+/** What makes a worker's workflows and activities know who called, by the sample's interceptors. */
+export function callerAware(keys: string): Pick<WorkerOptions, 'workflowBundle' | 'activities' | 'interceptors'> {
+  const callers = new CallerVerifier({ keySet: `${keys}/caller`, issuer: 'postern/dev' });
+  return {
+    workflowBundle: { codePath: fileURLToPath(new URL('../caller-bundle.js', import.meta.url)) },
+    activities: { ...activities, ...callerActivities, ...callers.activities },
+    interceptors: { activity: [callers.activityInterceptors] },
+  };
+}
 
 /** A client of the SDK. With an API key the SDK switches TLS on by itself, and the gate is in clear text on loopback here. */
 export async function clientOf(gate: string, token: string | undefined, namespace = 'payments', options: ConnectionOptions & { identity?: string } = {}): Promise<Client> {

@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import { Connection, type Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { CALLER_HEADER } from '../caller-assertion/caller.js';
 import { findCall, readAudit, type AuditRecord } from '../gate/audit.js';
-import { clientOf, refused, RunningWorker } from '../gate/clients.js';
+import { callerAware, clientOf, refused, RunningWorker } from '../gate/clients.js';
 import { type Addresses, until } from '../gate/processes.js';
 import { accountToken, personToken } from '../gate/tokens.js';
+import type { WhoStartedMe } from '../workflows/callers.js';
 import { check, type Steps } from './steps.js';
 
 const PERMISSION_DENIED = 7;
@@ -57,7 +60,7 @@ export class Story {
       told.who('payments-worker, a service, with a token by client credentials');
       told.asked('PollWorkflowTaskQueue and PollActivityTaskQueue payments, and to answer the tasks');
       this.#workerToken = await accountToken(at.issuer, 'payments-worker');
-      this.#worker = await RunningWorker.start(at.gate, this.#workerToken);
+      this.#worker = await RunningWorker.start(at.gate, this.#workerToken, callerAware(at.keys));
       const result = (await this.#alice.workflow.getHandle(this.workflowId).result()) as string;
       told.answer(`the workflow is done: "${result}"`);
       check(result === `refunded 12.50 for ${this.#order}`, `unexpected result: ${result}`);
@@ -77,6 +80,22 @@ export class Story {
       } else {
         told.note('This engine checks no tokens, so it writes no principal.');
       }
+    });
+
+    await steps.play('workflow code knows who started it', async (told) => {
+      told.who('alice@example.com, whose client also writes "postern-caller: ceo" into the headers itself');
+      told.asked('StartWorkflowExecution WhoStartedMe, whose code reads the gate\'s signed assertion and verifies it against the gate\'s public keys');
+      const forged = { [CALLER_HEADER]: defaultPayloadConverter.toPayload('ceo') };
+      const forging = new Client({
+        connection: this.#alice.connection,
+        namespace: 'payments',
+        interceptors: { workflow: [{ startWithDetails: (input, next) => next({ ...input, headers: { ...input.headers, ...forged } }) }] },
+      });
+      const { workflow, activity } = await forging.workflow.execute<typeof WhoStartedMe>('WhoStartedMe', { workflowId: `${this.workflowId}-who`, taskQueue: 'payments' });
+      told.answer(`the workflow: "I was started by ${workflow?.name}, a ${workflow?.kind}, call ${workflow?.callId}"`);
+      told.answer(`its activity: "my workflow was started by ${activity?.name}"`);
+      check(workflow?.name === 'dev/alice@example.com' && activity?.name === 'dev/alice@example.com', 'the workflow does not know alice');
+      told.decision(await this.#call("alice's start", (r) => isStart(r) && r.id === workflow?.callId));
     });
 
     await steps.play('bob, a viewer, reads it', async (told) => {
