@@ -67,14 +67,21 @@ internal static class PolicyExplainCommand
             return exit;
         }
 
-        var decision = set.For(caller).DecideAll(demands, circumstances, out _);
+        var policy = set.For(caller);
+        var decision = policy.DecideAll(demands, circumstances, out _);
+        WorkflowTypes? types = null;
+        if (decision.Kind == DecisionKind.CannotTell && input.Calls.Find(parsed.GetRequiredValue(CallArguments.Call)) is { IsNarrowable: true })
+        {
+            decision = policy.DecideByType(demands, circumstances, out types);
+        }
+
         var explainer = new Explainer(set);
         Explanation[] explanations = [.. demands.Select(d => explainer.Explain(caller, d, circumstances))];
-        Print(output, decision, explanations);
+        Print(output, decision, types, explanations);
         return decision.IsAllowed ? ExitCodes.Ok : ExitCodes.NotAllowed;
     }
 
-    private static void Print(CommandOutput output, Decision decision, Explanation[] explanations)
+    private static void Print(CommandOutput output, Decision decision, WorkflowTypes? types, Explanation[] explanations)
     {
         var word = OptionShape.Kebab(decision.Kind.ToString());
         if (output.IsJson)
@@ -84,6 +91,11 @@ internal static class PolicyExplainCommand
                 json.WriteStartObject();
                 json.WriteString("decision", word);
                 json.WriteString("rule", decision.Rule);
+                if (types is not null)
+                {
+                    json.WriteString("narrowedTo", types.ToString());
+                }
+
                 json.WritePropertyName("demands");
                 JsonSerializer.Serialize(json, explanations, CommandOutput.Plain);
                 json.WriteEndObject();
@@ -94,6 +106,11 @@ internal static class PolicyExplainCommand
         foreach (var explanation in explanations)
         {
             output.Result(explanation.ToText());
+        }
+
+        if (types is not null)
+        {
+            output.Result($"The gate narrows the call's query to workflow types: {types}. So narrowed: {word}, by {decision.Rule}.");
         }
 
         if (explanations.Length > 1)

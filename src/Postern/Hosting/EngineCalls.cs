@@ -15,7 +15,7 @@ internal static class EngineCalls
     {
         var row = method.Row;
         var carried = Carried(method.Names);
-        var first = new CatalogueDemand(row.Base, carried) { ClusterScope = row.ClusterScope, Unknown = row.Unknown & ~carried, Waived = row.Waived & ~carried };
+        var first = new CatalogueDemand(row.Base, carried) { ClusterScope = row.ClusterScope, Unknown = row.Unknown & ~(carried & ~Dimensions.WorkflowType), Waived = row.Waived & ~carried };
         // Signal-with-start and update-with-start always do both; the others only where a field says so.
         var always = row.Shape is TemporalShape.SignalWithStart or TemporalShape.MultiOperation or TemporalShape.Schedule;
         return new CatalogueCall(
@@ -25,7 +25,10 @@ internal static class EngineCalls
                 Sometimes = !always || implied is not (Permission.WorkflowStart or Permission.WorkflowSignal or Permission.WorkflowUpdate),
                 ClusterScope = implied == Permission.ClusterAdmin,
                 Unknown = PermissionDimensions.Of(implied) & ~carried & (Dimensions.WorkflowType | Dimensions.WorkflowId),
-            })]);
+            })])
+        {
+            IsNarrowable = row.Narrowed is not null,
+        };
     }
 
     private static Dimensions Carried(TemporalNames names)

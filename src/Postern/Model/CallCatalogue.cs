@@ -39,7 +39,11 @@ internal sealed record CatalogueDemand(Permission Permission, Dimensions Carried
 }
 
 /// <summary>One call of an engine: <c>temporal/StartWorkflowExecution</c>, with its base demand first.</summary>
-internal sealed record CatalogueCall(string Name, ImmutableArray<CatalogueDemand> Demands);
+internal sealed record CatalogueCall(string Name, ImmutableArray<CatalogueDemand> Demands)
+{
+    /// <summary>True where the call acts on what a query finds, so that it can be narrowed to some workflow types.</summary>
+    public bool IsNarrowable { get; init; }
+}
 
 /// <summary>What every call of every engine demands, as far as policy has to know it: tests in the policy, <c>explain</c>, the matrix and the checks read it.</summary>
 internal sealed class CallCatalogue

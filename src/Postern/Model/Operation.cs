@@ -28,6 +28,9 @@ internal sealed class Operation
     /// <summary>Other namespaces that nested parts act in, comma-separated; null where there are none.</summary>
     public string? MoreNamespaces { get; init; }
 
+    /// <summary>The visibility query that says on which workflows the call acts, where it can be narrowed to some types of them; else null.</summary>
+    public string? Query { get; init; }
+
     /// <summary>The demand that the method itself makes.</summary>
     public required Demand First { get => _first; init => _first = value; }
 

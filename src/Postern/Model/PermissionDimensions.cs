@@ -2,7 +2,7 @@ namespace Postern.Model;
 
 /// <summary>
 /// What can condition each permission. A binding that is conditioned on anything else doesn't grant that permission: <c>workflow.list</c> spans workflows,
-/// so it is granted only where no condition speaks of a single workflow.
+/// so it is granted only where no condition speaks of a single workflow. Their types it has, since a list can be narrowed to some.
 /// </summary>
 internal static class PermissionDimensions
 {
@@ -40,6 +40,7 @@ internal static class PermissionDimensions
         Permission.WorkflowQuery => Workflow | Dimensions.Query,
         Permission.WorkflowRead or Permission.WorkflowCancel or Permission.WorkflowTerminate or Permission.WorkflowDelete or Permission.WorkflowReset
             or Permission.WorkflowPause or Permission.WorkflowOptions or Permission.RuleTrigger => Workflow,
+        Permission.WorkflowList or Permission.BatchRun => Dimensions.Namespace | Dimensions.WorkflowType,
         Permission.ActivityStart => Activity | Dimensions.TaskQueue,
         Permission.ActivityRead or Permission.ActivityCancel or Permission.ActivityTerminate or Permission.ActivityDelete => Activity,
         Permission.ActivityManage => Activity | Workflow,

@@ -5,7 +5,8 @@ using Postern.Telemetry;
 
 namespace Postern.Pipeline;
 
-/// <summary>Caller and operation → decision. Every demand of the operation must be allowed; one that is denied decides before one that can't be told, whichever comes first.</summary>
+/// <summary>Caller and operation → decision. Every demand of the operation must be allowed; one that is denied decides before one that can't be told, whichever comes first.
+/// What can't be told only because it spans workflows of any type is narrowed to the types that are allowed.</summary>
 internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<AuthorizeStage> logger)
 {
     public Refusal? Run(Call call)
@@ -14,11 +15,22 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<Auth
         var policy = call.CallerState.Policy;
         var circumstances = new Circumstances(call.Source, call.Time);
         var decision = policy.DecideAll(operation, circumstances, out var decisive);
+        WorkflowTypes? types = null;
+        if (decision.Kind == DecisionKind.CannotTell && operation.Query is not null)
+        {
+            decision = policy.DecideByType([operation.First, .. operation.More], circumstances, out types);
+        }
+
         call.Decision = decision;
         call.IsDecided = true;
         if (!decision.IsAllowed)
         {
             return Refuse(call, operation[decisive], decision);
+        }
+
+        if (types is not null)
+        {
+            return QueryNarrowing.Narrow(call, operation.Query!, types);
         }
 
         if (call.Method.Row.IsTaskPoll)

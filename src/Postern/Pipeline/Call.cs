@@ -55,6 +55,9 @@ internal sealed class Call : Deadline
     public OutgoingMessage Message;
 
     public Decision Decision { get; set; }
+
+    /// <summary>Set by Authorize: the workflow types that the call's query was narrowed to; null where it leaves as it came.</summary>
+    public WorkflowTypes? NarrowedTo { get; set; }
     public bool IsDecided { get; set; }
     public Refusal? Refusal { get; set; }
     public AuditClass AuditClass { get; set; }
@@ -146,6 +149,7 @@ internal sealed class Call : Deadline
         _id = null;
         Refusal = null;
         Decision = default;
+        NarrowedTo = null;
         IsDecided = false;
         AuditClass = default;
         _callerState = null;

@@ -6,7 +6,7 @@ namespace Postern.Policy;
 /// One policy version as it concerns one caller. Pure: a decision does no I/O and reads no clock. It allocates nothing either, but for an index that a kind
 /// of demand needs for the first time.
 /// </summary>
-internal sealed class CallerPolicy(string version, Caller caller, CompiledRules allows, CompiledRules denies)
+internal sealed partial class CallerPolicy(string version, Caller caller, CompiledRules allows, CompiledRules denies)
 {
     /// <summary>Where no rule decided.</summary>
     public const string NoRule = "none";

@@ -36,6 +36,59 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
         return Keep(key, Build(cluster ? RuleScope.Cluster : RuleScope.Namespaces, overlooked));
     }
 
+    /// <summary>
+    /// Collects the workflow types on which rules that may speak of the demand are conditioned. False where one of them is conditioned on a pattern, which
+    /// can't be written as a list of names.
+    /// </summary>
+    public bool TryNameTypes(in Demand demand, in Circumstances circumstances, SortedSet<string> named)
+    {
+        var scope = demand.ClusterScope ? RuleScope.Cluster : RuleScope.Namespaces;
+        foreach (var rule in rules)
+        {
+            foreach (var part in rule.Parts)
+            {
+                if ((part.Scope & scope) == default || (part.Permissions & demand.Permission.Bit()) == 0 || !MaySpeak(rule, part, demand, circumstances))
+                {
+                    continue;
+                }
+
+                foreach (var pattern in part.Where.FirstOrDefault(c => c.Dimension == Dimensions.WorkflowType)?.Patterns ?? [])
+                {
+                    if (!pattern.IsExact)
+                    {
+                        return false;
+                    }
+
+                    named.Add(pattern.Text);
+                }
+            }
+        }
+
+        return true;
+    }
+
+    // All that is certain about the demand but its type.
+    private static bool MaySpeak(CompiledRule rule, RulePart part, in Demand demand, in Circumstances circumstances)
+    {
+        foreach (var condition in part.Where)
+        {
+            if (condition.Dimension != Dimensions.WorkflowType && ((demand.Unknown | demand.Waived) & condition.Dimension) == Dimensions.None && !condition.Matches(demand))
+            {
+                return false;
+            }
+        }
+
+        foreach (var condition in rule.When)
+        {
+            if (condition.Test(circumstances) == Truth.No)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private RuleIndex Build(RuleScope scope, Dimensions overlooked)
     {
         var builder = new RuleIndexBuilder();

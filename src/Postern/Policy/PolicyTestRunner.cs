@@ -38,7 +38,14 @@ internal static class PolicyTestRunner
         }
 
         var demands = Demands(call, test.With);
-        var decision = set.For(test.Caller).DecideAll(demands, new Circumstances(test.From, test.At), out var decisive);
+        var circumstances = new Circumstances(test.From, test.At);
+        var policy = set.For(test.Caller);
+        var decision = policy.DecideAll(demands, circumstances, out var decisive);
+        if (decision.Kind == DecisionKind.CannotTell && call.IsNarrowable)
+        {
+            decision = policy.DecideByType(demands, circumstances, out _);
+        }
+
         if (decision.Kind != test.Expect)
         {
             var where = demands.Length > 1 ? $" for {demands[decisive].Permission.Name()}" : "";

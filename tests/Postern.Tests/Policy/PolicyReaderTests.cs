@@ -81,7 +81,7 @@ public sealed class PolicyReaderTests
             deny:
               - { what: [workflow.terminat] }
               - { what: ["nothing.*"], where: { temporal: x } }
-              - { what: [workflow.list], where: { workflowType: Payroll } }
+              - { what: [workflow.list], where: { workflowId: payroll } }
               - { what: [worker.complete], where: { taskQueue: payroll } }
             tests:
               - { caller: { user: a, account: b }, call: temporal/StartWorkflowExecution, expect: maybe }
@@ -100,7 +100,7 @@ public sealed class PolicyReaderTests
             "policy.yaml:9: bindings[6].scope: 'clusters' is no scope; write cluster, or leave the key out and name namespaces under where",
             "policy.yaml:12: deny[0].what[0]: no permission is named 'workflow.terminat'; did you mean 'workflow.terminate'?",
             "policy.yaml:13: deny[1].what[0]: no permission matches 'nothing.*'; `postern policy matrix` prints them all",
-            "policy.yaml:14: deny[2].what[0]: workflow.list can't be conditioned on the workflow type, so the deny would never reach it; put it into a deny without that condition",
+            "policy.yaml:14: deny[2].what[0]: workflow.list can't be conditioned on the workflow id, so the deny would never reach it; put it into a deny without that condition",
             "policy.yaml:15: deny[3].what: an answer to a task names no task queue, so only a deny of worker.poll keeps it from being given; add worker.poll",
             "policy.yaml:17: tests[0].caller: a caller is one of user, account and agent; write { user: alice@example.com }",
             "policy.yaml:17: tests[0].expect: 'maybe' is no outcome; known here: allow, deny, cannot-tell",
@@ -230,14 +230,14 @@ public sealed class PolicyReaderTests
             bindings:
               - { who: [anyone], role: runner, where: { temporal: a, taskQueue: q } }
             deny:
-              - { what: ["workflow.*"], where: { workflowType: Secret } }
+              - { what: ["workflow.*"], where: { workflowId: secret } }
             """);
         Assert.NotNull(result.Set);
         var warnings = result.Problems.Select(p => p.ToString()).ToArray();
         Assert.Equal(3, warnings.Length);
         Assert.Contains("policy.yaml:1: roles.unused: no binding uses the role", warnings);
         Assert.Contains(warnings, w => w.StartsWith("policy.yaml:3: bindings[0]: its conditions on taskQueue keep it from granting workflow.signal, workflow.update", StringComparison.Ordinal));
-        Assert.Contains(warnings, w => w.StartsWith("policy.yaml:5: deny[0]: its conditions on workflowType keep it from reaching workflow.list", StringComparison.Ordinal));
+        Assert.Contains(warnings, w => w.StartsWith("policy.yaml:5: deny[0]: its conditions on workflowId keep it from reaching workflow.list", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -20,4 +20,7 @@ internal static class TemporalBatches
         ("terminate_activities_operation", Permission.ActivityTerminate),
         ("delete_activities_operation", Permission.ActivityDelete),
     ];
+
+    /// <summary>The members whose query finds activities that stand alone, not workflows.</summary>
+    public static IReadOnlyList<string> OfActivities { get; } = ["cancel_activities_operation", "terminate_activities_operation", "delete_activities_operation"];
 }

@@ -10,12 +10,14 @@ internal partial class TemporalDemands
     private readonly TemporalNames _names;
 
     private readonly ReservedPaths _reserved;
+    private readonly int _query;
 
-    protected TemporalDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved)
+    protected TemporalDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens)
     {
         _row = row;
         _names = names;
         _reserved = reserved;
+        _query = row.Narrowed is { } field ? lens.SlotOf(field) : -1;
     }
 
     public static TemporalDemands For(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) => row.Shape switch
@@ -34,7 +36,7 @@ internal partial class TemporalDemands
         TemporalShape.TaskQueueList => new TaskQueueListDemands(row, names, reserved, lens),
         TemporalShape.NexusEndpoint => new NexusEndpointDemands(row, names, reserved, lens),
         TemporalShape.RemoteCluster => new RemoteClusterDemands(row, names, reserved, lens),
-        _ => new TemporalDemands(row, names, reserved),
+        _ => new TemporalDemands(row, names, reserved, lens),
     };
 
     public Operation? Build(in MessageLens lens, out Refusal? refusal)
@@ -62,10 +64,14 @@ internal partial class TemporalDemands
             RunId = lens.Text(0, _names.RunId),
             Target = Target(in lens, in first),
             MoreNamespaces = more.OtherNamespaces(first.Namespace),
+            Query = _query >= 0 ? Query(in lens, lens.Text(0, _query) ?? "") : null,
             First = first,
             More = more.ToArray(),
         };
     }
+
+    /// <summary>The query, where narrowing it narrows all that the call acts on; else null.</summary>
+    protected virtual string? Query(in MessageLens lens, string query) => query;
 
     /// <summary>What can't be judged whatever the policy says; null where all is well.</summary>
     protected virtual Refusal? Check(in MessageLens lens, in Demand first)

@@ -21,7 +21,7 @@ internal sealed class TemporalMethod
         var reserved = ReservedPaths.Of(Fields, row.Access);
         Reading =
         [
-            .. Names.Paths.Concat(TemporalReadings.Of(row.Shape, Request)).Concat(WorkerQueues()).Concat(Stamp?.Fields ?? []).Concat(reserved.Select(p => p.Path)).Distinct(StringComparer.Ordinal),
+            .. Names.Paths.Concat(TemporalReadings.Of(row.Shape, Request)).Concat(row.Narrowed is null ? [] : [row.Narrowed]).Concat(WorkerQueues()).Concat(Stamp?.Fields ?? []).Concat(reserved.Select(p => p.Path)).Distinct(StringComparer.Ordinal),
         ];
         Lens = LensCompiler.Compile(Request, Reading);
         Names.Place(Lens);
@@ -51,6 +51,9 @@ internal sealed class TemporalMethod
     public CallerStamp? Stamp { get; }
 
     public TemporalNames Names { get; }
+
+    /// <summary>The number of the field that holds the query to narrow; 0 where there is none.</summary>
+    public int NarrowedField => Row.Narrowed is { } name ? Request.FindFieldByName(name).FieldNumber : 0;
 
     internal MessageDescriptor Request { get; }
 

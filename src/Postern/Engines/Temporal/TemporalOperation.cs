@@ -100,6 +100,9 @@ internal sealed record TemporalOperation(string Name, Permission Base, TemporalA
     /// <summary>What was decided when the task was handed out.</summary>
     public Dimensions Waived { get; init; }
 
+    /// <summary>The top-level field with the visibility query that says on which workflows the call acts; null where it has none, or none that can be narrowed.</summary>
+    public string? Narrowed { get; init; }
+
     /// <summary>True for the three calls with which a worker waits for tasks.</summary>
     public bool IsTaskPoll => Shape == TemporalShape.Poll;
 

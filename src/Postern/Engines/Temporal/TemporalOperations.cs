@@ -54,12 +54,13 @@ internal static class TemporalOperations
         Change("PauseWorkflowExecution", WorkflowPause) with { Unknown = OfRun },
         Change("UnpauseWorkflowExecution", WorkflowPause) with { Unknown = OfRun },
         Change("UpdateWorkflowExecutionOptions", WorkflowOptions) with { Unknown = OfRun },
-        See("ListOpenWorkflowExecutions", WorkflowList),
-        See("ListClosedWorkflowExecutions", WorkflowList),
-        See("ListWorkflowExecutions", WorkflowList),
-        See("ListArchivedWorkflowExecutions", WorkflowList),
-        See("ScanWorkflowExecutions", WorkflowList),
-        See("CountWorkflowExecutions", WorkflowList),
+        // What they show is the engine's to find: under a rule on workflow types they are narrowed, where their filter is a query. Archives have a grammar of their own.
+        See("ListOpenWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType },
+        See("ListClosedWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType },
+        See("ListWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType, Narrowed = "query" },
+        See("ListArchivedWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType },
+        See("ScanWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType, Narrowed = "query" },
+        See("CountWorkflowExecutions", WorkflowList) with { Unknown = Dimensions.WorkflowType, Narrowed = "query" },
 
         // Workers.
         Poll("PollWorkflowTaskQueue"),
@@ -130,6 +131,8 @@ internal static class TemporalOperations
         Change("StartBatchOperation", BatchRun) with
         {
             Shape = TemporalShape.Batch,
+            Unknown = Dimensions.WorkflowType,
+            Narrowed = "visibility_query",
             Implied = [WorkflowTerminate, WorkflowSignal, WorkflowCancel, WorkflowDelete, WorkflowReset, WorkflowOptions, ActivityManage, ActivityCancel, ActivityTerminate, ActivityDelete],
         },
         Change("StopBatchOperation", BatchStop),

@@ -6,13 +6,27 @@ namespace Postern.Engines.Temporal;
 
 internal partial class TemporalDemands
 {
-    private sealed class BatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class BatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private const Dimensions OfWorkflow = Dimensions.WorkflowType | Dimensions.WorkflowId | Dimensions.TaskQueue;
         private readonly (int Slot, Permission Permission)[] _members = [.. TemporalBatches.Members.Select(m => (lens.SlotOf(m.Field), m.Permission))];
         private readonly int _signal = lens.SlotOf("signal_operation.signal");
         private readonly int _queue = lens.SlotOf("update_activity_options_operation.activity_options.task_queue.name");
+        private readonly int _executions = lens.SlotOf("executions");
+        private readonly int[] _ofActivities = [.. TemporalBatches.OfActivities.Select(lens.SlotOf)];
         private readonly PostResetSlots _postReset = new(lens, "reset_operation.post_reset_operations");
+
+        // A batch without a query is the server's to refuse, and with a list of executions it asks nothing; activities that stand alone are of no workflow type.
+        protected override string? Query(in MessageLens lens, string query)
+        {
+            var narrowable = query.AsSpan().Trim().Length > 0 && !lens.Has(0, _executions);
+            foreach (var slot in _ofActivities)
+            {
+                narrowable &= !lens.Has(0, slot);
+            }
+
+            return narrowable ? query : null;
+        }
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
@@ -40,7 +54,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ResetDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class ResetDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly PostResetSlots _postReset = new(lens, "post_reset_operations");
 
@@ -71,7 +85,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ActivityOptionsDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class ActivityOptionsDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly int _queue = lens.SlotOf("activity_options.task_queue.name");
 
@@ -85,7 +99,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class TaskQueueListDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class TaskQueueListDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly int _list = lens.SlotOf("task_queues");
 
@@ -106,7 +120,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class NexusEndpointDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class NexusEndpointDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly int _namespace = lens.SlotOf("spec.target.worker.namespace");
         private readonly int _queue = lens.SlotOf("spec.target.worker.task_queue");
@@ -116,7 +130,7 @@ internal partial class TemporalDemands
             first = first with { Namespace = lens.Name(0, _namespace), TaskQueue = lens.Name(0, _queue) };
     }
 
-    private sealed class RemoteClusterDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class RemoteClusterDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly int _address = lens.SlotOf("frontend_address");
 

@@ -28,7 +28,7 @@ internal static class TemporalReadings
         TemporalShape.SchedulePatch => Patch("patch"),
         TemporalShape.Batch =>
         [
-            .. TemporalBatches.Members.Select(m => m.Field),
+            .. TemporalBatches.Members.Select(m => m.Field), "executions[].workflow_id",
             "signal_operation.signal", "update_activity_options_operation.activity_options.task_queue.name",
             .. s_postReset.Select(p => "reset_operation." + p),
         ],

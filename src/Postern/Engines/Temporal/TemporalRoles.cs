@@ -62,7 +62,7 @@ internal static class TemporalRoles
         [Api + "taskqueue.v1.TaskQueue.kind"] = TemporalRole.TaskQueueKind,
         [Api + "taskqueue.v1.TaskQueue.normal_name"] = TemporalRole.NormalTaskQueue,
         [Api + "common.v1.WorkflowType.name"] = TemporalRole.WorkflowType,
-        [Api + "filter.v1.WorkflowTypeFilter.name"] = TemporalRole.VisibilityQuery,
+        [Api + "filter.v1.WorkflowTypeFilter.name"] = TemporalRole.WorkflowType,
         [Api + "filter.v1.WorkflowExecutionFilter.workflow_id"] = TemporalRole.VisibilityQuery,
         [Api + "common.v1.ActivityType.name"] = TemporalRole.ActivityType,
         [Api + "update.v1.Input.name"] = TemporalRole.Update,

@@ -51,14 +51,14 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class StartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class StartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly StartSlots _start = new(lens, "");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more) => _start.AddImplied(in lens, 0, in first, ref more);
     }
 
-    private sealed class SignalWithStartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class SignalWithStartDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly StartSlots _start = new(lens, "");
 
@@ -78,7 +78,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class MultiOperationDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class MultiOperationDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly int _operations = lens.SlotOf("operations");
         private readonly StartSlots _start = new(lens.At("operations")!.Node!, "start_workflow.");
@@ -142,7 +142,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class ScheduleDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class ScheduleDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly StartSlots _start = new(lens, "schedule.action.start_workflow.");
         private readonly int _member = lens.SlotOf("schedule.action.start_workflow");
@@ -164,7 +164,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class SchedulePatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class SchedulePatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly PatchSlots _patch = new(lens, "patch");
 

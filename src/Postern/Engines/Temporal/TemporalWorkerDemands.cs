@@ -8,7 +8,7 @@ internal partial class TemporalDemands
     // Its name says nothing about the work that the worker may take.
     private static Demand WithoutMailbox(in Demand demand) => demand with { TaskQueue = null, Waived = demand.Waived | Dimensions.TaskQueue };
 
-    private sealed class PollDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class PollDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private const int Sticky = 2; // TASK_QUEUE_KIND_STICKY
         private readonly int _kind = lens.SlotOf("task_queue.kind");
@@ -56,7 +56,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class WorkerReportDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class WorkerReportDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly WorkerQueues _queues = new(lens);
 
@@ -102,7 +102,7 @@ internal partial class TemporalDemands
         }
     }
 
-    private sealed class WorkflowTaskDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved)
+    private sealed class WorkflowTaskDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private const string Child = "start_child_workflow_execution_command_attributes";
         private const string Signal = "signal_external_workflow_execution_command_attributes";

@@ -45,7 +45,7 @@ public sealed class TemporalCatalogueTests
         [
             "activity_id", "activity_type.name", "cluster_name", "deployment.series_name", "deployment_name", "deployment_version.deployment_name", "endpoint", "execution.run_id",
             "execution.workflow_id", "frontend_address", "id", "job_id", "namespace", "namespace_id", "operation", "operation_id", "query.query_type", "request.input.name", "rule_id", "run_id",
-            "schedule_id", "series_name", "service", "signal_name", "spec.name", "spec.target.worker.namespace", "spec.target.worker.task_queue", "task_queue", "task_queue.name", "type",
+            "schedule_id", "series_name", "service", "signal_name", "spec.name", "spec.target.worker.namespace", "spec.target.worker.task_queue", "task_queue", "task_queue.name", "type", "type_filter.name",
             "update_ref.workflow_execution.run_id", "update_ref.workflow_execution.workflow_id", "worker_instance_key", "workflow_execution.run_id", "workflow_execution.workflow_id",
             "workflow_id", "workflow_type.name",
         ],

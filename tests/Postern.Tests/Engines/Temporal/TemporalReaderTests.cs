@@ -28,6 +28,45 @@ public sealed class TemporalReaderTests
         Assert.False(demand.ClusterScope);
     }
 
+    [Fact]
+    public void Read_ListsAndCounts_HandOutTheQueryThatCanBeNarrowed()
+    {
+        Assert.Equal("a = 1", Read("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments", Query = "a = 1" }).Query);
+        Assert.Equal("", Read("ScanWorkflowExecutions", new ScanWorkflowExecutionsRequest { Namespace = "payments" }).Query);
+        Assert.Equal("a = 1", Read("CountWorkflowExecutions", new CountWorkflowExecutionsRequest { Namespace = "payments", Query = "a = 1" }).Query);
+        Assert.Null(Read("ListArchivedWorkflowExecutions", new ListArchivedWorkflowExecutionsRequest { Namespace = "payments", Query = "a = 1" }).Query);
+        Assert.Null(Read("ListOpenWorkflowExecutions", new ListOpenWorkflowExecutionsRequest { Namespace = "payments" }).Query);
+    }
+
+    [Fact]
+    public void Read_OldLists_AreOfTheTypeTheyFilterBy()
+    {
+        var open = Read("ListOpenWorkflowExecutions", new ListOpenWorkflowExecutionsRequest { Namespace = "payments", TypeFilter = new() { Name = "Report" } });
+        Assert.Equal(("Report", Dimensions.None), (open[0].WorkflowType, open[0].Unknown));
+        var byId = Read("ListClosedWorkflowExecutions", new ListClosedWorkflowExecutionsRequest { Namespace = "payments", ExecutionFilter = new() { WorkflowId = "w" } });
+        Assert.Equal((null, Dimensions.WorkflowType), (byId[0].WorkflowType, byId[0].Unknown));
+        // Of a oneof the last member counts: the type that stands before another filter filters nothing.
+        var both = new ListOpenWorkflowExecutionsRequest { Namespace = "payments", TypeFilter = new() { Name = "Report" } }.ToByteArray()
+            .Concat(new ListOpenWorkflowExecutionsRequest { ExecutionFilter = new() { WorkflowId = "w" } }.ToByteArray()).ToArray();
+        Assert.Null(TemporalRequests.Read("ListOpenWorkflowExecutions", both)[0].WorkflowType);
+    }
+
+    [Fact]
+    public void Read_Batch_HandsOutItsQueryWhereAllItDoesIsOnTheWorkflowsItFinds()
+    {
+        StartBatchOperationRequest Batch(string query) => new() { Namespace = "payments", VisibilityQuery = query, TerminationOperation = new() };
+        Assert.Equal("a = 1", Read("StartBatchOperation", Batch("a = 1")).Query);
+        Assert.Null(Read("StartBatchOperation", Batch("")).Query);
+        Assert.Null(Read("StartBatchOperation", Batch(" \t")).Query);
+        var named = Batch("a = 1");
+        named.Executions.Add(new WorkflowExecution { WorkflowId = "w" });
+        Assert.Null(Read("StartBatchOperation", named).Query);
+        var empty = Batch("a = 1");
+        empty.Executions.Add(new WorkflowExecution());
+        Assert.Null(Read("StartBatchOperation", empty).Query);
+        Assert.Null(Read("StartBatchOperation", new StartBatchOperationRequest { Namespace = "payments", VisibilityQuery = "a = 1", CancelActivitiesOperation = new() }).Query);
+    }
+
     [Theory]
     [InlineData(4, 0)] // reuse policy TERMINATE_IF_RUNNING
     [InlineData(1, 3)] // conflict policy TERMINATE_EXISTING

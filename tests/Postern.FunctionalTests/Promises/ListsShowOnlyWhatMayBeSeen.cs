@@ -1,0 +1,217 @@
+using Google.Protobuf;
+using Postern.Dev.Engine;
+using Postern.FunctionalTests.Dev.Engine;
+using Postern.FunctionalTests.Infrastructure;
+using Temporalio.Api.Batch.V1;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Postern.FunctionalTests.Promises;
+
+/// <summary>Whose rights are conditioned on workflow types lists, counts and scans those and no others, whatever the query; a batch acts on those and no others.</summary>
+public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFixture<ListsFixture>
+{
+    private const string Batches = """
+        roles:
+          batcher: { with: [batch.run, workflow.terminate, workflow.signal, activity.cancel, cluster.info, namespace.read] }
+        bindings:
+          - { who: ["group:reports"], role: batcher, where: { temporal: payments, workflowType: [Report, Refund] } }
+          - { who: ["group:payments"], role: batcher, where: { temporal: payments } }
+        """;
+
+    private Gate Gate => fixture.Gate;
+
+    private string Token => Gate.Issuer.Token("carol", "reports");
+
+    /// <summary>Queries, and what a caller with rights to Report alone sees of report-1, report-2, refund-1 and secret-1.</summary>
+    [Theory]
+    [InlineData("", "report-1 report-2")]
+    [InlineData("WorkflowId = 'report-1'", "report-1")]
+    [InlineData("WorkflowId = 'secret-1'", "")]
+    [InlineData("WorkflowId = 'secret-1' OR WorkflowId = 'report-2'", "report-2")]
+    [InlineData("WorkflowType = 'Secret' OR WorkflowType = 'Refund' OR ExecutionStatus = 'Running'", "report-1 report-2")]
+    [InlineData("NOT WorkflowType = 'Report'", "")]
+    [InlineData("NOT (WorkflowType = 'Report' AND WorkflowId = 'report-1')", "report-2")]
+    [InlineData("(WorkflowType = 'Secret') OR (WorkflowType != 'Secret')", "report-1 report-2")]
+    [InlineData("WorkflowId != ') OR (WorkflowType = '", "report-1 report-2")]
+    public async Task Query_OfACallerWithSomeTypes_FindsThoseOnly(string query, string expected)
+    {
+        var list = await Gate.Client.AskAsync("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments", Query = query }, Token);
+        Assert.True(list.Status == 0, list.Message);
+        Assert.Equal(expected, Ids(ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(list.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+
+        var scan = await Gate.Client.AskAsync("ScanWorkflowExecutions", new ScanWorkflowExecutionsRequest { Namespace = "payments", Query = query }, Token);
+        Assert.Equal(expected, Ids(ScanWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(scan.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+
+        var count = await Gate.Client.AskAsync("CountWorkflowExecutions", new CountWorkflowExecutionsRequest { Namespace = "payments", Query = query }, Token);
+        Assert.Equal(expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length, CountWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(count.Body)).Count);
+    }
+
+    [Fact]
+    public async Task Query_OfACallerWithoutConditions_IsHisOwn()
+    {
+        var list = await Gate.Client.AskAsync("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments" }, Gate.Issuer.Token("bob", "viewers"));
+        Assert.Equal("refund-1 report-1 report-2 secret-1", Ids(ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(list.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+    }
+
+    [Fact]
+    public async Task Count_Grouped_IsOfThoseTypesOnly()
+    {
+        var count = await Gate.Client.AskAsync("CountWorkflowExecutions", new CountWorkflowExecutionsRequest { Namespace = "payments", Query = "GROUP BY ExecutionStatus" }, Token);
+        Assert.Equal(2, Assert.Single(CountWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(count.Body)).Groups).Count);
+    }
+
+    [Fact]
+    public async Task Pages_OfANarrowedList_AreOfThoseTypesOnly()
+    {
+        var seen = new List<string>();
+        var request = new ListWorkflowExecutionsRequest { Namespace = "payments", PageSize = 1 };
+        do
+        {
+            var list = await Gate.Client.AskAsync("ListWorkflowExecutions", request, Token);
+            var page = ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(list.Body));
+            seen.AddRange(page.Executions.Select(e => e.Execution.WorkflowId));
+            request.NextPageToken = page.NextPageToken;
+        }
+        while (!request.NextPageToken.IsEmpty);
+
+        Assert.Equal("report-1 report-2", Ids(seen));
+    }
+
+    /// <summary>What could get out of the parentheses, or isn't understood.</summary>
+    [Theory]
+    [InlineData("WorkflowId = 'x') OR (WorkflowType = 'Secret'")]
+    [InlineData("WorkflowType = 'Secret' --")]
+    [InlineData("WorkflowType = 'Secret' /*")]
+    [InlineData("WorkflowType = 'Secret' /* */ OR WorkflowId = 'x'")]
+    [InlineData("WorkflowType = 'Secret' #")]
+    [InlineData("WorkflowType = 'Secret';")]
+    [InlineData("WorkflowId = '\\' OR WorkflowType = \\'Secret'")]
+    [InlineData("WorkflowId = 'x''' OR WorkflowType = 'Secret'")]
+    [InlineData("WorkflowType = 'Secret' UNION SELECT 1")]
+    [InlineData("WorkflowType = 'Secret' LIMIT 1")]
+    public async Task Query_ThatIsNotUnderstood_IsRefusedUnread(string query)
+    {
+        foreach (var (method, message) in new (string, IMessage)[]
+        {
+            ("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments", Query = query }),
+            ("ScanWorkflowExecutions", new ScanWorkflowExecutionsRequest { Namespace = "payments", Query = query }),
+            ("CountWorkflowExecutions", new CountWorkflowExecutionsRequest { Namespace = "payments", Query = query }),
+        })
+        {
+            var answer = await Gate.Client.AskAsync(method, message, Token);
+            Assert.Equal((GrpcCode.InvalidArgument, 0), (answer.Status, answer.Body.Length));
+            Assert.StartsWith("The query can't be narrowed", answer.Message);
+        }
+    }
+
+    [Fact]
+    public async Task Query_SaidTwice_IsNarrowedAsTheEngineReadsIt()
+    {
+        byte[] message =
+        [
+            .. new ListWorkflowExecutionsRequest { Namespace = "payments", Query = "WorkflowId = 'report-1'" }.ToByteArray(),
+            .. new ListWorkflowExecutionsRequest { Query = "WorkflowId = 'report-2' OR WorkflowId = 'secret-1'" }.ToByteArray(),
+        ];
+        var list = await Gate.Client.CallAsync("ListWorkflowExecutions", message, Token, TestContext.Current.CancellationToken);
+        Assert.Equal("report-2", Ids(ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(list.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Query_Compressed_IsNarrowedToo(bool compressed)
+    {
+        await using var client = await Gate.ConnectAsync();
+        var message = new ListWorkflowExecutionsRequest { Namespace = "payments", Query = "WorkflowId != 'report-1'" }.ToByteArray();
+        var headers = RawHttp2.CallHeaders(GrpcClient.WorkflowService + "ListWorkflowExecutions", Token, compressed ? [("grpc-encoding", "gzip")] : []);
+        var answer = await client.CallAsync(headers, compressed ? GrpcFrame.GzipOf(message) : GrpcFrame.Of(message));
+        Assert.Equal("report-2", Ids(ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(answer.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+    }
+
+    [Fact]
+    public async Task OldLists_AreDecidedByTheirTypeFilter()
+    {
+        async Task<GrpcResult> OpenAsync(string? type) => await Gate.Client.AskAsync(
+            "ListOpenWorkflowExecutions", new ListOpenWorkflowExecutionsRequest { Namespace = "payments", TypeFilter = type is null ? null : new() { Name = type } }, Token);
+        var own = await OpenAsync("Report");
+        Assert.Equal("report-1 report-2", Ids(ListOpenWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(own.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+        Assert.Equal(GrpcCode.PermissionDenied, (await OpenAsync("Secret")).Status);
+        Assert.Equal(GrpcCode.Unavailable, (await OpenAsync(null)).Status);
+    }
+
+    [Fact]
+    public async Task Batch_ByQuery_IsNarrowedAndKeepsWhatItDoes()
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = Batches });
+        var request = new StartBatchOperationRequest
+        {
+            Namespace = "payments", JobId = "j", Reason = "r", VisibilityQuery = "WorkflowType = 'Secret' OR ExecutionStatus = 'Running'", SignalOperation = new BatchOperationSignal { Signal = "go" },
+        };
+        Assert.Equal(0, (await gate.Client.AskAsync("StartBatchOperation", request, gate.Issuer.Token("carol", "reports"))).Status);
+
+        var arrived = StartBatchOperationRequest.Parser.ParseFrom(Assert.Single(gate.Engine.Calls).Message);
+        Assert.Equal("(WorkflowType = 'Secret' OR ExecutionStatus = 'Running') AND (WorkflowType IN ('Refund', 'Report'))", arrived.VisibilityQuery);
+        request.VisibilityQuery = arrived.VisibilityQuery;
+        request.SignalOperation.Identity = "carol";
+        Assert.Equal(request, arrived);
+        var record = await new Watch(gate).RecordAsync(gate.Engine.Calls[0]);
+        Assert.Equal("narrowed to workflow types: Refund, Report", record["detail"]);
+    }
+
+    [Fact]
+    public async Task Batch_ThatCannotBeNarrowed_NeverReachesTheEngine()
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = Batches });
+        var token = gate.Issuer.Token("carol", "reports");
+        StartBatchOperationRequest Batch(string query) => new() { Namespace = "payments", JobId = "j", VisibilityQuery = query, TerminationOperation = new BatchOperationTermination() };
+        var named = Batch("");
+        named.Executions.Add(new WorkflowExecution { WorkflowId = "secret-1" });
+        var both = Batch("WorkflowType = 'Report'");
+        both.Executions.Add(new WorkflowExecution { WorkflowId = "secret-1" });
+        foreach (var (request, status) in new[]
+        {
+            (Batch("WorkflowType = 'Secret') OR (WorkflowType = 'Report'"), GrpcCode.InvalidArgument),
+            // Without a query a batch is the engine's to refuse: narrowing would make it one on everything that may be seen.
+            (Batch(""), GrpcCode.Unavailable),
+            (Batch("  "), GrpcCode.Unavailable),
+            (named, GrpcCode.Unavailable),
+            (both, GrpcCode.Unavailable),
+            (new StartBatchOperationRequest { Namespace = "payments", VisibilityQuery = "a = 1", CancelActivitiesOperation = new BatchOperationCancelActivities() }, GrpcCode.PermissionDenied),
+        })
+        {
+            Assert.Equal(status, (await gate.Client.AskAsync("StartBatchOperation", request, token)).Status);
+        }
+
+        Assert.Empty(gate.Engine.Calls);
+        Assert.Equal(0, (await gate.Client.AskAsync("StartBatchOperation", Batch("anything /* goes */"), gate.Issuer.Token("alice", "payments"))).Status);
+        Assert.Equal("anything /* goes */", StartBatchOperationRequest.Parser.ParseFrom(Assert.Single(gate.Engine.Calls).Message).VisibilityQuery);
+    }
+
+    private static string Ids(IEnumerable<string> ids) => string.Join(' ', ids.Order(StringComparer.Ordinal));
+}
+
+/// <summary>A gate before the embedded engine, in which workflows of three types run.</summary>
+public sealed class ListsFixture : IAsyncLifetime
+{
+    private DevEngine? _engine;
+
+    internal Gate Gate { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _engine = await DevEngine.StartAsync(new DevEngineOptions(), CancellationToken.None);
+        Gate = await Gate.StartAsync(new GateSetup { EngineAddresses = $"\"{_engine.Address}\"" });
+        using var client = new GrpcClient(_engine.Address.ToString());
+        foreach (var (id, type) in new[] { ("report-1", "Report"), ("report-2", "Report"), ("refund-1", "Refund"), ("secret-1", "Secret") })
+        {
+            Assert.Equal(0, (await client.CallAsync("StartWorkflowExecution", Requests.Start("payments", type, id: id), null, CancellationToken.None, ("grpc-timeout", "30S"))).Status);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Gate.DisposeAsync();
+        await _engine!.DisposeAsync();
+    }
+}
