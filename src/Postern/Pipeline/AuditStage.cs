@@ -41,7 +41,7 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
         {
             record.Refusal = refusal.Reason;
             record.Detail = refusal.Detail;
-            record.GrpcStatus = Engines.Temporal.TemporalRefusal.Code(refusal.Reason);
+            record.GrpcStatus = Engines.Temporal.TemporalRefusal.Code(refusal);
             if (logger.IsEnabled(LogLevel.Information))
             {
                 Log.Refused(logger, record.Operation, refusal.Reason, record.Caller ?? "-", refusal.Detail ?? "", call.Id);

@@ -50,7 +50,9 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<Auth
             Log.PollDenied(logger, caller.Name, demand.Permission.Name(), demand.Namespace ?? "", demand.TaskQueue ?? "", decision.Rule, call.Id);
         }
 
-        return PolicyRefusal.For(caller, demand, decision);
+        var refusal = PolicyRefusal.For(caller, demand, decision);
+        // To look at one namespace is to ask whether it is there.
+        return call.Method.Row.Hides && decision.Kind == DecisionKind.Deny ? refusal with { HiddenNamespace = demand.Namespace } : refusal;
     }
 
     private static partial class Log

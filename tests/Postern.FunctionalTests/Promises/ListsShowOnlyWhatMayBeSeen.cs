@@ -19,6 +19,8 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
           - { who: ["group:payments"], role: batcher, where: { temporal: payments } }
         """;
 
+    private const string Describe = GrpcClient.WorkflowService + "DescribeNamespace";
+
     private Gate Gate => fixture.Gate;
 
     private string Token => Gate.Issuer.Token("carol", "reports");
@@ -188,6 +190,51 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
         Assert.Equal("anything /* goes */", StartBatchOperationRequest.Parser.ParseFrom(Assert.Single(gate.Engine.Calls).Message).VisibilityQuery);
     }
 
+    /// <summary>By a caller with rights elsewhere, and by one with rights everywhere but there: what the engine says of a namespace that isn't there, byte for byte.</summary>
+    [Theory]
+    [InlineData("carol", "reports")]
+    [InlineData("dave", "nobody")]
+    [InlineData("erin", "everywhere")]
+    public async Task DescribeNamespace_ThatMayNotBeSeen_IsAnsweredAsOneThatIsNotThere(string subject, string group)
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup
+        {
+            EngineAddresses = $"\"{fixture.EngineAddress}\"",
+            PolicyText = """
+                bindings:
+                  - { who: ["group:reports"], role: runner, where: { temporal: payments, workflowType: [Report] } }
+                  - { who: ["group:everywhere", "user:root"], role: viewer, where: { temporal: "*" } }
+                deny:
+                  - { what: [namespace.read], who: ["group:everywhere"], where: { temporal: "payroll" } }
+                """,
+        });
+        var token = gate.Issuer.Token(subject, group);
+        foreach (var name in new[] { "payroll", "nöt there", "temporal-system" })
+        {
+            if (group == "everywhere" && name != "payroll")
+            {
+                continue;
+            }
+
+            await using var client = await gate.ConnectAsync();
+            await using var engine = await RawHttp2.ConnectAsync(fixture.EngineAddress);
+            var hidden = await client.CallAsync(RawHttp2.CallHeaders(Describe, token, ("grpc-timeout", "30S")), GrpcFrame.Of(Requests.Field(1, name)));
+            // The same question to the engine alone, about one of the same name that truly isn't there: here renamed back.
+            var absent = await engine.CallAsync(RawHttp2.CallHeaders(Describe, null, ("grpc-timeout", "30S")), GrpcFrame.Of(Requests.Field(1, name == "payroll" ? "payrolX" : name)));
+            Assert.Equal(GrpcCode.NotFound, hidden.Status);
+            Assert.Equal(absent.Message.Replace("payrolX", "payroll"), hidden.Message);
+            Assert.Equal(Plain(absent.Details!).Replace("payrolX", "payroll"), Plain(hidden.Details!));
+            Assert.Equal(
+                absent.Headers.Where(h => h.Name is not ("date" or "grpc-message" or "grpc-status-details-bin")).Order(),
+                hidden.Headers.Where(h => h.Name is not ("date" or "grpc-message" or "grpc-status-details-bin")).Order());
+            Assert.Empty(hidden.Body);
+        }
+
+        Assert.Equal(0, (await gate.Client.AskAsync("DescribeNamespace", new DescribeNamespaceRequest { Namespace = "payroll" }, gate.Issuer.Token("root"))).Status);
+    }
+
+    private static string Plain(string details) => System.Text.Encoding.Latin1.GetString(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
+
     private static string Ids(IEnumerable<string> ids) => string.Join(' ', ids.Order(StringComparer.Ordinal));
 }
 
@@ -197,6 +244,8 @@ public sealed class ListsFixture : IAsyncLifetime
     private DevEngine? _engine;
 
     internal Gate Gate { get; private set; } = null!;
+
+    internal string EngineAddress => _engine!.Address.ToString();
 
     public async ValueTask InitializeAsync()
     {

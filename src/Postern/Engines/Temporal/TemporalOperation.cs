@@ -100,6 +100,9 @@ internal sealed record TemporalOperation(string Name, Permission Base, TemporalA
     /// <summary>What was decided when the task was handed out.</summary>
     public Dimensions Waived { get; init; }
 
+    /// <summary>True where a "no" is answered as the engine answers for a namespace that isn't there.</summary>
+    public bool Hides { get; init; }
+
     /// <summary>The top-level field with the visibility query that says on which workflows the call acts; null where it has none, or none that can be narrowed.</summary>
     public string? Narrowed { get; init; }
 

@@ -26,7 +26,7 @@ internal static class TemporalOperations
     [
         // Namespaces and the cluster.
         Change("RegisterNamespace", NamespaceCreate, Admin) with { ClusterScope = true },
-        See("DescribeNamespace", NamespaceRead) with { Shape = TemporalShape.NamespaceById },
+        See("DescribeNamespace", NamespaceRead) with { Shape = TemporalShape.NamespaceById, Hides = true },
         See("ListNamespaces", NamespaceList) with { Scope = TemporalScope.Cluster, ClusterScope = true },
         Change("UpdateNamespace", NamespaceUpdate, Admin),
         Change("DeprecateNamespace", NamespaceUpdate, Admin),

@@ -9,6 +9,8 @@ namespace Postern.Engines.Temporal;
 /// </summary>
 internal readonly struct TemporalRefusal
 {
+    private const int NotFound = 5;
+
     private TemporalRefusal(int status, string message, byte[]? details)
     {
         Status = status;
@@ -27,6 +29,12 @@ internal readonly struct TemporalRefusal
 
     public static TemporalRefusal Of(Refusal refusal, string callId)
     {
+        if (refusal.HiddenNamespace is { } hidden)
+        {
+            var missing = $"Namespace {hidden} is not found.";
+            return new TemporalRefusal(NotFound, missing, RpcStatus(NotFound, missing, "NamespaceNotFoundFailure", to => WriteString(to, 1, hidden)));
+        }
+
         var message = $"{refusal.Text} [call {callId}]";
         var status = Code(refusal.Reason);
         return new TemporalRefusal(status, message, refusal.Reason switch
@@ -37,6 +45,8 @@ internal readonly struct TemporalRefusal
             _ => null,
         });
     }
+
+    public static int Code(Refusal refusal) => refusal.HiddenNamespace is null ? Code(refusal.Reason) : NotFound;
 
     public static int Code(RefusalReason reason) => reason switch
     {
