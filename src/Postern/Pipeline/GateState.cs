@@ -81,6 +81,9 @@ internal sealed class TemporalEngine(
     /// <summary>The header value of the static credential; null where the engine takes none.</summary>
     public static string? BearerOf(TemporalEngineOptions options) => options.Credential.Bearer is { } bearer ? "Bearer " + bearer.Reveal() : null;
 
+    /// <summary>Where the server may call by itself.</summary>
+    public CallbackAddresses Callbacks { get; } = new(options.CompletionCallbacks);
+
     public bool Serves(string host)
     {
         var name = host.AsSpan();

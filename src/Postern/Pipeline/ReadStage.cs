@@ -141,7 +141,7 @@ internal sealed class ReadStage(DeadlineWheel wheel)
 
     private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
-        if (TemporalReader.Read(call.Method, message, out var refusal) is not { } operation)
+        if (TemporalReader.Read(call.Method, message, call.Engine.Callbacks, out var refusal) is not { } operation)
         {
             return refusal ?? new Refusal(RefusalReason.Unreadable, "The message can't be read.");
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using Postern.Engines.Temporal.Lens;
 using Postern.Model;
 
@@ -39,10 +40,10 @@ internal partial class TemporalDemands
         _ => new TemporalDemands(row, names, reserved, lens),
     };
 
-    public Operation? Build(in MessageLens lens, out Refusal? refusal)
+    public Operation? Build(in MessageLens lens, CallbackAddresses callbacks, out Refusal? refusal)
     {
         var first = Base(in lens);
-        refusal = Check(in lens, in first);
+        refusal = Check(in lens, in first) ?? CheckCallbacks(in lens);
         if (refusal is not null)
         {
             return null;
@@ -51,7 +52,7 @@ internal partial class TemporalDemands
         var more = new DemandList();
         Add(in lens, ref first, ref more);
         AddControlQueue(in lens, in first, ref more);
-        AddCallbacks(in lens, in first, ref more);
+        AddCallbacks(in lens, callbacks, in first, ref more);
         AddComputeEndpoints(in lens, in first, ref more);
         AddReserved(in lens, in first, ref more);
         return new Operation
@@ -168,25 +169,48 @@ internal partial class TemporalDemands
         }
     }
 
-    // The server calls a callback with its own credentials.
-    private void AddCallbacks(in MessageLens lens, in Demand first, ref DemandList more)
+    // By this header the server takes a callback for one of another cluster, and calls a path of the client's choice on its own API.
+    private Refusal? CheckCallbacks(in MessageLens lens)
     {
-        var (ends, elsewhere) = (false, false);
-        foreach (var (list, nexus, url) in _names.Callbacks)
+        foreach (var (list, _, _, headers, name) in _names.Callbacks)
         {
             List<int>? elements = null;
             list.Collect(in lens, ref elements);
             for (var i = 0; i < elements?.Count; i++)
             {
-                var system = lens.Has(elements[i], nexus) && lens.Bytes(elements[i], url).SequenceEqual("temporal://system"u8);
-                ends |= system;
-                elsewhere |= !system;
+                for (var header = lens.FirstOf(elements[i], headers); header != 0; header = lens.NextOf(header))
+                {
+                    if (Ascii.EqualsIgnoreCase(lens.Bytes(header, name).Trim((byte)' '), "source"u8))
+                    {
+                        return TemporalReader.Unreadable("A completion callback may not carry the header 'source'.", "a callback's source header");
+                    }
+                }
+            }
+        }
+
+        return null;
+    }
+
+    // The server calls a callback with its own credentials.
+    private void AddCallbacks(in MessageLens lens, CallbackAddresses callbacks, in Demand first, ref DemandList more)
+    {
+        var (ends, elsewhere) = (false, false);
+        foreach (var (list, nexus, url, _, _) in _names.Callbacks)
+        {
+            List<int>? elements = null;
+            list.Collect(in lens, ref elements);
+            for (var i = 0; i < elements?.Count; i++)
+            {
+                var allowed = lens.Has(elements[i], nexus)
+                    && (lens.Bytes(elements[i], url).SequenceEqual(CallbackAddresses.System) || (lens.Text(elements[i], url) is { } other && callbacks.Allow(other)));
+                ends |= allowed;
+                elsewhere |= !allowed;
             }
         }
 
         if (ends)
         {
-            // The end of a Nexus operation that only the callback's token names.
+            // The end of a Nexus operation that only the callback's token names, or a call to where the administrator lets the server call.
             more.Add(new Demand
             {
                 Permission = Permission.NexusCall,

@@ -26,6 +26,12 @@ internal sealed record TemporalEngineOptions
     /// <summary>What is written into messages of the verified caller.</summary>
     public TemporalIdentityOptions Identity { get; init; } = new();
 
+    /// <summary>
+    /// Addresses beside <c>temporal://system</c> that the server may call when what a client started has ended (<c>completion_callbacks</c>): <c>https://hooks.example.com/temporal/*</c>. The star
+    /// stands in the path only. The caller needs <c>nexus.call</c>; any other address needs <c>cluster.admin</c>. The server has an allow-list of its own. Default: none.
+    /// </summary>
+    public IReadOnlyList<string> CompletionCallbacks { get; init; } = [];
+
     /// <summary>File with a newer API's descriptor set (<c>.binpb</c>); its rows stand beside it in <c>temporal-operations.yaml</c>. Default: the built-in one.</summary>
     [Path]
     public string? Descriptors { get; init; }

@@ -29,6 +29,15 @@ internal static class TemporalEngineValidator
             }
         }
 
+        for (var i = 0; i < options.CompletionCallbacks.Count; i++)
+        {
+            var place = $"{path}.completionCallbacks[{i}]";
+            if (!CallbackAddresses.IsPattern(options.CompletionCallbacks[i]))
+            {
+                problems.Error(place, $"{problems.Written(place)} isn't an address of one host; write scheme, host and path, with '*' in the path only, such as https://hooks.example.com/*");
+            }
+        }
+
         if (options.Tls is { } tls)
         {
             ValidateTls(tls, $"{path}.tls", problems);

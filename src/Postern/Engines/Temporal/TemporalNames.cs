@@ -36,7 +36,7 @@ internal sealed class TemporalNames
     public IEnumerable<string> Own => _paths.OfType<string>();
 
     /// <summary>Everything that is read for these names.</summary>
-    public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".internal" })).Concat(_computeEndpoints)
+    public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".nexus.header[].key", p + ".internal" })).Concat(_computeEndpoints)
         .Concat(_control is null ? [] : [_control]);
 
     public int Namespace { get; private set; }
@@ -58,8 +58,8 @@ internal sealed class TemporalNames
     /// <summary>The queue on which a poller or an answer says that its worker takes the server's commands.</summary>
     public int ControlQueue { get; private set; }
 
-    /// <summary>Callbacks of what is started, and in each whether it is called by URL, and by which.</summary>
-    public (ListPath List, int Nexus, int Url)[] Callbacks { get; private set; } = [];
+    /// <summary>Callbacks of what is started, and in each whether it is called by URL, by which, and with what headers.</summary>
+    public (ListPath List, int Nexus, int Url, int Headers, int HeaderName)[] Callbacks { get; private set; } = [];
 
     /// <summary>Compute configurations by scaling group, and in each the endpoint of its provider.</summary>
     public (ListPath List, int Endpoint)[] ComputeEndpoints { get; private set; } = [];
@@ -89,7 +89,8 @@ internal sealed class TemporalNames
         NexusService = Slot(TemporalRole.NexusService);
         NexusOperation = Slot(TemporalRole.NexusOperation);
         ControlQueue = _control is null ? -1 : root.SlotOf(_control);
-        Callbacks = [.. _callbacks.Select(p => new ListPath(root, p)).Select(l => (l, l.Node.SlotOf("nexus"), l.Node.SlotOf("nexus.url")))];
+        Callbacks = [.. _callbacks.Select(p => new ListPath(root, p))
+            .Select(l => (l, l.Node.SlotOf("nexus"), l.Node.SlotOf("nexus.url"), l.Node.SlotOf("nexus.header"), l.Node.At("nexus.header")!.Node!.SlotOf("key")))];
         ComputeEndpoints = [.. _computeEndpoints.Select(p => ListPath.Split(root, p))];
         Targets = [.. s_targets.Select(Slot).Where(s => s >= 0)];
     }

@@ -7,7 +7,9 @@ namespace Postern.Engines.Temporal;
 /// <summary>Turns one request's message into what it asks for. What can't be read is refused: it couldn't be judged.</summary>
 internal static class TemporalReader
 {
-    public static Operation? Read(TemporalMethod method, ReadOnlySpan<byte> message, out Refusal? refusal)
+    public static Operation? Read(TemporalMethod method, ReadOnlySpan<byte> message, out Refusal? refusal) => Read(method, message, CallbackAddresses.None, out refusal);
+
+    public static Operation? Read(TemporalMethod method, ReadOnlySpan<byte> message, CallbackAddresses callbacks, out Refusal? refusal)
     {
         using var lens = MessageLens.Read(method.Lens, message);
         if (lens.Fault is { } fault)
@@ -16,7 +18,7 @@ internal static class TemporalReader
             return null;
         }
 
-        return method.Demands.Build(in lens, out refusal);
+        return method.Demands.Build(in lens, callbacks, out refusal);
     }
 
     public static Operation? Read(TemporalMethod method, in ReadOnlySequence<byte> message, out Refusal? refusal)

@@ -112,6 +112,61 @@ public sealed class TemporalImpliedTests
         Assert.Contains(Permission.ClusterAdmin, TemporalRequests.Permissions(TemporalRequests.Read("StartWorkflowExecution", StartWith("temporal://system", url))));
     }
 
+    [Theory]
+    [InlineData("https://hooks.example.com/temporal/done", true)]
+    [InlineData("https://hooks.example.com/temporal/", true)]
+    [InlineData("https://hooks.example.com/temporal", false)]
+    [InlineData("https://hooks.example.com/temporal/../admin", false)]
+    [InlineData("https://hooks.example.com/temporal/%2E%2e/admin", false)]
+    [InlineData("https://hooks.example.com:444/temporal/done", false)]
+    [InlineData("https://hooks.example.com@evil.example/temporal/", false)]
+    [InlineData("http://hooks.example.com/temporal/done", false)]
+    [InlineData("temporal://internal", false)]
+    public void Read_CallbackToAConfiguredAddress_DemandsTheCallAlone(string url, bool allowed)
+    {
+        var method = TemporalRequests.Methods.Single(m => m.Name is "StartWorkflowExecution");
+        var operation = TemporalReader.Read(method, StartWith(url).ToByteArray(), new CallbackAddresses(["https://hooks.example.com/temporal/*"]), out var refusal);
+        Assert.Null(refusal);
+        Assert.Equal([Permission.WorkflowStart, allowed ? Permission.NexusCall : Permission.ClusterAdmin], TemporalRequests.Permissions(operation!));
+    }
+
+    [Theory]
+    [InlineData("https://hooks.example.com/*", true)]
+    [InlineData("http://10.0.0.1:8080/a/*/b", true)]
+    [InlineData("https://hooks.example.com", false)]
+    [InlineData("https://*.example.com/", false)]
+    [InlineData("https://hooks.example.com:*/", false)]
+    [InlineData("https://a@hooks.example.com/", false)]
+    [InlineData("https:///x", false)]
+    [InlineData("*", false)]
+    [InlineData("temporal://system", false)]
+    public void IsPattern_AddressOfOneHost_IsOne(string pattern, bool isOne) => Assert.Equal(isOne, CallbackAddresses.IsPattern(pattern));
+
+    // By it the server would call a path of the client's choice on its own API.
+    [Theory]
+    [InlineData("source", true)]
+    [InlineData("Source", true)]
+    [InlineData(" SOURCE ", true)]
+    [InlineData("sources", false)]
+    [InlineData("Temporal-Callback-Token", false)]
+    public void Read_CallbackWithASourceHeader_IsRefusedWhereverItStands(string header, bool refused)
+    {
+        var callback = new Callback { Nexus = new Callback.Types.Nexus { Url = "temporal://system", Header = { ["first"] = "1", [header] = "c" } } };
+        var start = StartWith("temporal://system");
+        start.CompletionCallbacks.Add(callback);
+        var multi = new ExecuteMultiOperationRequest { Namespace = "payments" };
+        multi.Operations.Add(new ExecuteMultiOperationRequest.Types.Operation { StartWorkflow = start });
+        foreach (var (name, message) in new (string, IMessage)[]
+                 {
+                     ("StartWorkflowExecution", start), ("ExecuteMultiOperation", multi),
+                     ("StartActivityExecution", new StartActivityExecutionRequest { Namespace = "payments", CompletionCallbacks = { callback } }),
+                 })
+        {
+            var operation = TemporalReader.Read(TemporalRequests.Methods.Single(m => m.Name == name), message.ToByteArray(), out var refusal);
+            Assert.Equal((refused, refused ? RefusalReason.Unreadable : null), (operation is null, refusal?.Reason));
+        }
+    }
+
     [Fact]
     public void Read_CallbackOfTheServersOwnKind_DemandsTheCluster()
     {

@@ -99,6 +99,12 @@ internal static class ParserCheck
     // takes the last: what is judged may be more than what counts, never less.
     private static string? Map(in MessageLens lens, LensField field, int frame, IDictionary map)
     {
+        if (field.Node!.At("value") is null)
+        {
+            // Read by its keys alone.
+            return map.Keys.Cast<string>().Except(Keys(in lens, field, frame), StringComparer.Ordinal).Select(key => $"no entry with the key '{key}'").FirstOrDefault();
+        }
+
         var value = field.Node!.Fields.Single(f => f.Name is "value");
         foreach (var parsed in map.Values.Cast<IMessage>())
         {
@@ -115,6 +121,18 @@ internal static class ParserCheck
         }
 
         return null;
+    }
+
+    private static List<string> Keys(in MessageLens lens, LensField field, int frame)
+    {
+        // An entry without a key has the empty one; where the lens left such an element out, it is there too.
+        var keys = new List<string> { "" };
+        for (var element = lens.FirstOf(frame, field.Slot); element != 0; element = lens.NextOf(element))
+        {
+            keys.Add(lens.Text(element, field.Node!.SlotOf("key")) ?? "");
+        }
+
+        return keys;
     }
 
     private static bool Holds(in MessageLens lens, LensNode node, int frame, IMessage message)
