@@ -15,7 +15,7 @@ internal static class EngineCalls
     {
         var row = method.Row;
         var carried = Carried(method.Names);
-        var first = new CatalogueDemand(row.Base, carried) { ClusterScope = row.ClusterScope, Unknown = row.Unknown & ~(carried & ~Dimensions.WorkflowType), Waived = row.Waived & ~carried };
+        var first = new CatalogueDemand(row.Base, carried) { ClusterScope = row.ClusterScope, Unknown = row.Unknown & ~(carried & ~Dimensions.WorkflowType), Waived = row.Waived & ~carried, UnlessDenied = row.IsOpen };
         // Signal-with-start and update-with-start always do both; the others only where a field says so.
         var always = row.Shape is TemporalShape.SignalWithStart or TemporalShape.MultiOperation or TemporalShape.Schedule;
         return new CatalogueCall(

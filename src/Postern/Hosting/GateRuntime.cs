@@ -20,6 +20,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly string _data;
+    private readonly System.Runtime.CompilerServices.ConditionalWeakTable<UpstreamPool, EngineAnswers> _answers = [];
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
@@ -32,6 +33,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Directory.CreateDirectory(options.Data);
         Audit = new AuditLog(new FileAuditSink(options.Audit, time, loggers.CreateLogger<FileAuditSink>()), time, loggers.CreateLogger<AuditLog>(), Metrics.Meter);
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
+        Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
         Wheel = new DeadlineWheel(time);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
         Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
@@ -45,6 +47,9 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     /// <summary>The keys of what the engine is presented.</summary>
     public SigningKeys Keys { get; }
+
+    /// <summary>The keys of what the gate hands out and must know again.</summary>
+    public SealKeys Seals { get; }
 
     /// <summary>The keys of caller assertions, which are no credentials; null while none are written.</summary>
     public SigningKeys? CallerKeys { get; private set; }
@@ -121,7 +126,8 @@ internal sealed class GateRuntime : IAsyncDisposable
         }
 
         var pool = PoolFor(options);
-        return new TemporalEngine(options, CatalogueOf(options), pool, minter, assertions, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time));
+        return new TemporalEngine(options, CatalogueOf(options), pool, minter, assertions, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time),
+            _answers.GetValue(pool, _ => new EngineAnswers(_time)), new PageTokens(Seals.For("pages")));
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

@@ -17,13 +17,16 @@ internal sealed record CatalogueDemand(Permission Permission, Dimensions Carried
     /// <summary>As <see cref="Demand.Waived"/>.</summary>
     public Dimensions Waived { get; init; }
 
+    /// <summary>As <see cref="Demand.UnlessDenied"/>: it needs no binding.</summary>
+    public bool UnlessDenied { get; init; }
+
     /// <summary>Demanded only where a field of the message says so (a start that may terminate the running workflow). Default: by every call.</summary>
     public bool Sometimes { get; init; }
 
     /// <summary>The demand with the given names. A name for an unknown dimension counts as looked up; a name the call doesn't have is left out.</summary>
     public Demand Fill(in Demand names)
     {
-        var filled = new Demand { Permission = Permission, ClusterScope = ClusterScope, Waived = Waived };
+        var filled = new Demand { Permission = Permission, ClusterScope = ClusterScope, Waived = Waived, UnlessDenied = UnlessDenied };
         var unknown = Unknown;
         foreach (var dimension in (Carried | Unknown).Each())
         {

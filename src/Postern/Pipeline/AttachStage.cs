@@ -13,6 +13,11 @@ internal sealed class AttachStage
     public Refusal? Run(Call call)
 #pragma warning restore CA1822
     {
+        if (AnswerStage.Answers(call))
+        {
+            return null;
+        }
+
         var content = new GrpcRequestContent(call.Message, call.RequestHeaders.ContentType.ToString());
         call.Message = default;
         var request = new HttpRequestMessage(HttpMethod.Post, call.Engine.UriOf(call.Method))

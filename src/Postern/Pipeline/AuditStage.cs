@@ -35,7 +35,7 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
     public ValueTask OutcomeAsync(Call call)
     {
         var record = Record(call);
-        record.Detail = call.NarrowedTo is { } types ? $"narrowed to workflow types: {types}" : null;
+        record.Detail = call.Note;
         record.Duration = time.GetElapsedTime(call.Started);
         if (call.Refusal is { } refusal)
         {

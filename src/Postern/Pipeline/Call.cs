@@ -56,8 +56,8 @@ internal sealed class Call : Deadline
 
     public Decision Decision { get; set; }
 
-    /// <summary>Set by Authorize: the workflow types that the call's query was narrowed to; null where it leaves as it came.</summary>
-    public WorkflowTypes? NarrowedTo { get; set; }
+    /// <summary>What the record says of a call that was let through otherwise than as it came: the workflow types that its query was narrowed to. Null for most.</summary>
+    public string? Note { get; set; }
     public bool IsDecided { get; set; }
     public Refusal? Refusal { get; set; }
     public AuditClass AuditClass { get; set; }
@@ -149,7 +149,7 @@ internal sealed class Call : Deadline
         _id = null;
         Refusal = null;
         Decision = default;
-        NarrowedTo = null;
+        Note = null;
         IsDecided = false;
         AuditClass = default;
         _callerState = null;

@@ -19,6 +19,9 @@ internal readonly record struct EngineReply(int Status, string Text, ReadOnlyMem
     public const int NotFound = 5;
 
     public bool IsOk => Status == 0;
+
+    /// <summary>The value of <c>grpc-status-details-bin</c> beside another status than 0; null where there is none.</summary>
+    public string? Details { get; init; }
 }
 
 /// <summary>
@@ -41,7 +44,9 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
     /// <param name="message">Its request, unframed.</param>
     /// <param name="grant">The least that the stock authorizer asks for: <c>payments:read</c>, <c>temporal-system:read</c>.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    public async Task<EngineReply> CallAsync(TemporalMethod method, ReadOnlyMemory<byte> message, string grant, CancellationToken cancellation)
+    /// <param name="headers">Further request headers.</param>
+    public async Task<EngineReply> CallAsync(
+        TemporalMethod method, ReadOnlyMemory<byte> message, string grant, CancellationToken cancellation, params (string Name, string? Value)[] headers)
     {
         if (pool.Take() is not { } lane)
         {
@@ -53,6 +58,14 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
         try
         {
             using var request = Request(method, message, grant);
+            foreach (var (name, value) in headers)
+            {
+                if (value is not null)
+                {
+                    request.Headers.TryAddWithoutValidation(name, value);
+                }
+            }
+
             using var response = await lane.Invoker.SendAsync(request, ended.Token);
             var body = await ReadAsync(response, ended.Token);
             pool.Note(reached: true);
@@ -122,7 +135,10 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
         if (code != 0)
         {
             var from = inHead ? response.Headers : response.TrailingHeaders;
-            return new EngineReply(code, from.NonValidated.TryGetValues("grpc-message", out var text) ? text.ToString() : "", default);
+            return new EngineReply(code, from.NonValidated.TryGetValues("grpc-message", out var text) ? text.ToString() : "", default)
+            {
+                Details = from.NonValidated.TryGetValues("grpc-status-details-bin", out var details) ? details.ToString() : null,
+            };
         }
 
         var encoding = response.Headers.NonValidated.TryGetValues("grpc-encoding", out var named) ? named.ToString() : null;

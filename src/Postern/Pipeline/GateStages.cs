@@ -23,6 +23,9 @@ internal sealed class GateStages(RouteStage route, AuthenticateStage authenticat
 
     public ForwardStage Forward => forward;
 
+    /// <summary>In Forward's place, for what the gate answers itself.</summary>
+    public AnswerStage Answer { get; } = new();
+
     public required HealthService Health { get; init; }
 
     /// <summary>What a call that begins now sees.</summary>

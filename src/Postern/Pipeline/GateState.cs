@@ -48,7 +48,7 @@ internal sealed record GateState(
 
 /// <summary>One Temporal cluster behind the gate, running: what its calls are read with, where they go, and what they present there.</summary>
 internal sealed class TemporalEngine(
-    TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, CallerAssertions? assertions, Metrics metrics, EngineClient client)
+    TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, CallerAssertions? assertions, Metrics metrics, EngineClient client, EngineAnswers answers, PageTokens pages)
 {
     // What a stamp usually takes: a name with the client's own behind it; a token with its payload. More only costs a copy.
     private const int RoomForName = 160;
@@ -71,6 +71,12 @@ internal sealed class TemporalEngine(
 
     /// <summary>For the gate's own questions to the engine.</summary>
     public EngineClient Client => client;
+
+    /// <summary>What the engine says of itself to everybody.</summary>
+    public EngineAnswers Answers => answers;
+
+    /// <summary>Places in its lists that callers go through.</summary>
+    public PageTokens Pages => pages;
 
     /// <summary>Signs assertions of callers; null where none are written.</summary>
     public CallerAssertions? Assertions => assertions;

@@ -61,6 +61,23 @@ internal static class GrpcResponder
         call.Trailers["grpc-status"] = "0";
     }
 
+    /// <summary>A status that the engine answered to the gate's own question, in its own words.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="status">Not 0.</param>
+    /// <param name="text">The message as it stands on the wire.</param>
+    /// <param name="details">The typed detail as it stands on the wire; null where there is none.</param>
+    public static void AnswerStatus(Call call, int status, string text, string? details)
+    {
+        call.Response.StatusCode = 200;
+        call.Response.Headers.ContentType = "application/grpc";
+        call.Response.Headers["grpc-status"] = status.ToString(CultureInfo.InvariantCulture);
+        call.Response.Headers["grpc-message"] = text;
+        if (details is not null)
+        {
+            call.Response.Headers["grpc-status-details-bin"] = details;
+        }
+    }
+
     public static void WriteFrame(Call call, ReadOnlySpan<byte> message)
     {
         var writer = call.ResponseBody.Writer;

@@ -36,16 +36,19 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
 
         try
         {
-            context.Refusal =
-                stages.Route.Run(context)
-                ?? await stages.Authenticate.RunAsync(context)
+            var unidentified = stages.Route.Run(context) ?? await stages.Authenticate.RunAsync(context);
+            context.Refusal = unidentified is { Reason: RefusalReason.CannotTell } && AnswerStage.AnswersUnverified(context)
+                ? await stages.Read.RunAsync(context)
+                ?? await stages.Audit.IntentAsync(context)
+                ?? await stages.Answer.RunUnverifiedAsync(context)
+                : unidentified
                 ?? await stages.Read.RunAsync(context)
                 ?? stages.Authorize.Run(context)
                 ?? stages.Limit.Run(context)
                 ?? stages.Stamp.Run(context)
                 ?? stages.Attach.Run(context)
                 ?? await stages.Audit.IntentAsync(context)
-                ?? await stages.Forward.RunAsync(context);
+                ?? await (AnswerStage.Answers(context) ? stages.Answer.RunAsync(context) : stages.Forward.RunAsync(context));
         }
         catch (Exception e) when (IsClients(context, e))
         {

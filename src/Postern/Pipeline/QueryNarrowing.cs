@@ -55,7 +55,7 @@ internal static class QueryNarrowing
         Encoding.UTF8.GetBytes(narrowed, message.Span[at..]);
         call.Message.Release();
         call.Message = message;
-        call.NarrowedTo = types;
+        call.Note = $"narrowed to workflow types: {types}";
         return null;
     }
 }

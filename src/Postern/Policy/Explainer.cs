@@ -15,7 +15,8 @@ internal sealed class Explainer(PolicySet set)
     public Explanation Explain(Caller caller, in Demand demand, in Circumstances circumstances)
     {
         var trace = new Listener([]);
-        var decision = set.For(caller).Decide(demand, circumstances, ref trace);
+        var policy = set.For(caller);
+        var decision = demand.UnlessDenied ? policy.DecideDenied(demand, circumstances) : policy.Decide(demand, circumstances, ref trace);
         var findings = Findings(caller, demand, circumstances);
         var tested = trace.Tested.SelectMany(e => e.Rules).ToHashSet();
         var listed = findings.OrderByDescending(f => f.Rule.Id == decision.Rule).ThenByDescending(f => f.Truth).ThenBy(f => f.Obstacles.Length).Take(MostRules);

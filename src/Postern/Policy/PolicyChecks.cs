@@ -27,10 +27,10 @@ internal static class PolicyChecks
         {
             yield return new Problem(role.Path, role.Line, "no binding uses the role", Severity.Warning) { File = role.File };
         }
-        else if ((role.Role.Permissions & BuiltInRoles.Common) != BuiltInRoles.Common)
+        else if ((role.Role.Permissions & Permission.NamespaceRead.Bit()) == 0)
         {
             yield return new Problem(role.Path, role.Line,
-                "the role lacks cluster.info or namespace.read, which clients ask for before anything else; whoever has no other role can't connect",
+                "the role lacks namespace.read, which workers ask for before anything else; whoever has no other role can't start one",
                 Severity.Warning) { File = role.File };
         }
     }

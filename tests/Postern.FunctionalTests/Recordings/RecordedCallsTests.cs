@@ -20,6 +20,9 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
     /// <summary>Calls that the gate answers itself, as the server does: they name no namespace, or are above 4 MiB.</summary>
     private static readonly HashSet<string> AnsweredHere = ["python/errors#18 CountWorkflowExecutions", "python/errors#21 DescribeNamespace", "python/large_payload#30 StartWorkflowExecution"];
 
+    /// <summary>Methods that the gate answers itself, out of its own questions to the engine: their promises have tests of their own (ListsShowOnlyWhatMayBeSeen, ServerIsKnownToAllCallers).</summary>
+    private static readonly HashSet<string> OwnAnswers = ["GetSystemInfo", "GetClusterInfo", "ListNamespaces", "ListNexusEndpoints"];
+
     /// <summary>Request headers that the gate adds: its own credential, the call's id and trace, and HTTP's length and name of the engine.</summary>
     private static readonly HashSet<string> Added = ["authorization", "x-postern-call-id", "traceparent", "content-length", "host", "te"];
 
@@ -40,6 +43,11 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
         foreach (var call in Recording.Read(name).Where(call => call.IsWhole && TemporalApi.Methods.ContainsKey(call.Path)))
         {
             played++;
+            if (OwnAnswers.Contains(call.Operation))
+            {
+                continue;
+            }
+
             Gate.Engine.Forget();
             Gate.Engine.Script = _ => Playback.AnswerOf(call);
             var answer = await client.CallAsync(HeadersOf(call), call.RequestBody);
@@ -57,7 +65,7 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
         Gate.Engine.Forget();
         Gate.Engine.Script = _ => StubAnswer.Never;
         await using var client = await Gate.ConnectAsync();
-        foreach (var call in Recording.Read(name).Where(call => call.End == "rst:8" && call.ResponseHeaders.Count == 0 && TemporalApi.Methods.ContainsKey(call.Path)))
+        foreach (var call in Recording.Read(name).Where(call => call.End == "rst:8" && !OwnAnswers.Contains(call.Operation) && call.ResponseHeaders.Count == 0 && TemporalApi.Methods.ContainsKey(call.Path)))
         {
             var stream = client.NextStream();
             await client.HeadersAsync(stream, HeadersOf(call));

@@ -117,6 +117,7 @@ internal partial class TemporalDemands
         {
             Unknown = unknown & ~named,
             Waived = _row.Waived & ~named,
+            UnlessDenied = _row.IsOpen,
             ClusterScope = _row.ClusterScope || (_row.Shape == TemporalShape.NamespaceOptional && first.Namespace is null),
         };
     }

@@ -26,6 +26,7 @@ internal sealed class TemporalMethod
         Lens = LensCompiler.Compile(Request, Reading);
         Names.Place(Lens);
         Demands = TemporalDemands.For(row, Names, new ReservedPaths(Lens, reserved), Lens);
+        Listing = TemporalListing.For(row, descriptor);
         RunIds = TemporalRunIds.Plan(descriptor.OutputType);
     }
 
@@ -54,6 +55,9 @@ internal sealed class TemporalMethod
 
     /// <summary>The number of the field that holds the query to narrow; 0 where there is none.</summary>
     public int NarrowedField => Row.Narrowed is { } name ? Request.FindFieldByName(name).FieldNumber : 0;
+
+    /// <summary>How the list that it answers is shown to each caller; null where it is no such list.</summary>
+    internal TemporalListing? Listing { get; }
 
     internal MessageDescriptor Request { get; }
 

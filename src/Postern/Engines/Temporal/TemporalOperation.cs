@@ -17,6 +17,25 @@ internal enum TemporalScope : byte
     Cluster,
 }
 
+/// <summary>Who answers a call.</summary>
+internal enum TemporalAnswer : byte
+{
+    /// <summary>The engine: the call is forwarded.</summary>
+    Engine,
+
+    /// <summary>The gate, with what the engine last said to it: the same to every caller.</summary>
+    ToCallers,
+
+    /// <summary>As <see cref="ToCallers"/>, also while a caller's credential can't be verified: SDKs don't start without it.</summary>
+    ToAnybody,
+
+    /// <summary>The gate, with those of the engine's namespaces that the caller may see.</summary>
+    Namespaces,
+
+    /// <summary>The gate, with those of the engine's Nexus endpoints that the caller may see.</summary>
+    NexusEndpoints,
+}
+
 /// <summary>How the demands of a call follow from its message.</summary>
 internal enum TemporalShape : byte
 {
@@ -99,6 +118,12 @@ internal sealed record TemporalOperation(string Name, Permission Base, TemporalA
 
     /// <summary>What was decided when the task was handed out.</summary>
     public Dimensions Waived { get; init; }
+
+    /// <summary>Who answers it.</summary>
+    public TemporalAnswer Answer { get; init; }
+
+    /// <summary>True where every authenticated caller may make the call, unless a deny names it.</summary>
+    public bool IsOpen => Answer != TemporalAnswer.Engine;
 
     /// <summary>True where a "no" is answered as the engine answers for a namespace that isn't there.</summary>
     public bool Hides { get; init; }

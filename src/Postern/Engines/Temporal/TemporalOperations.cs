@@ -27,13 +27,13 @@ internal static class TemporalOperations
         // Namespaces and the cluster.
         Change("RegisterNamespace", NamespaceCreate, Admin) with { ClusterScope = true },
         See("DescribeNamespace", NamespaceRead) with { Shape = TemporalShape.NamespaceById, Hides = true },
-        See("ListNamespaces", NamespaceList) with { Scope = TemporalScope.Cluster, ClusterScope = true },
+        See("ListNamespaces", NamespaceList) with { Scope = TemporalScope.Cluster, ClusterScope = true, Answer = TemporalAnswer.Namespaces },
         Change("UpdateNamespace", NamespaceUpdate, Admin),
         Change("DeprecateNamespace", NamespaceUpdate, Admin),
         See("GetSearchAttributes", SearchAttributeRead) with { Scope = TemporalScope.Cluster, ClusterScope = true },
         // Every client asks these first, whatever its namespace.
-        See("GetClusterInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace },
-        See("GetSystemInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace },
+        See("GetClusterInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace, Answer = TemporalAnswer.ToCallers },
+        See("GetSystemInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace, Answer = TemporalAnswer.ToAnybody },
 
         // Workflows.
         Change("StartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.Start, Implied = [WorkflowTerminate, WorkerPoll, NexusCall] },
@@ -183,7 +183,7 @@ internal static class TemporalOperations
         OnCluster("RemoveRemoteCluster", ClusterRemote, AuditClass.Write),
         OnCluster("ListClusters", ClusterRead, AuditClass.Read),
         OnCluster("GetNexusEndpoint", NexusEndpointRead, AuditClass.Read) with { Unknown = Dimensions.NexusEndpoint },
-        OnCluster("ListNexusEndpoints", NexusEndpointRead, AuditClass.Read),
+        OnCluster("ListNexusEndpoints", NexusEndpointRead, AuditClass.Read) with { Answer = TemporalAnswer.NexusEndpoints },
         OnCluster("CreateNexusEndpoint", NexusEndpointManage, AuditClass.Write) with { Shape = TemporalShape.NexusEndpoint },
         OnCluster("UpdateNexusEndpoint", NexusEndpointManage, AuditClass.Write) with { Shape = TemporalShape.NexusEndpoint },
         OnCluster("DeleteNexusEndpoint", NexusEndpointManage, AuditClass.Write) with { Unknown = Dimensions.NexusEndpoint },
