@@ -34,6 +34,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Audit = new AuditLog(new FileAuditSink(options.Audit, time, loggers.CreateLogger<FileAuditSink>()), time, loggers.CreateLogger<AuditLog>(), Metrics.Meter);
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
         Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
+        Sticky = new StickyQueues(time);
         Wheel = new DeadlineWheel(time);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
         Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
@@ -57,6 +58,8 @@ internal sealed class GateRuntime : IAsyncDisposable
     public DeadlineWheel Wheel { get; }
 
     public RecentPollers Pollers { get; } = new();
+
+    public StickyQueues Sticky { get; }
 
     public System.Diagnostics.Metrics.Counter<long> Reloads { get; }
 
@@ -126,8 +129,10 @@ internal sealed class GateRuntime : IAsyncDisposable
         }
 
         var pool = PoolFor(options);
-        return new TemporalEngine(options, CatalogueOf(options), pool, minter, assertions, Metrics, new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time),
-            _answers.GetValue(pool, _ => new EngineAnswers(_time)), new PageTokens(Seals.For("pages")));
+        var client = new EngineClient(pool, minter, TemporalEngine.BearerOf(options), _time);
+        var catalogue = CatalogueOf(options);
+        return new TemporalEngine(options, catalogue, pool, minter, assertions, Metrics, client,
+            _answers.GetValue(pool, _ => new EngineAnswers(_time)), new PageTokens(Seals.For("pages")), new TaskSealing(Seals, options.Name), new EngineLookups(client, catalogue, _time));
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

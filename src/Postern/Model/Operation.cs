@@ -14,6 +14,9 @@ internal sealed class Operation
     /// <summary>The namespace that the call acts in; null where it names none.</summary>
     public string? Namespace { get; init; }
 
+    /// <summary>The id by which the message, or its task token, names the namespace, where the name has to be looked up or compared; null otherwise.</summary>
+    public string? NamespaceId { get; set; }
+
     public string? TaskQueue { get; init; }
 
     public string? WorkflowId { get; init; }
@@ -37,7 +40,33 @@ internal sealed class Operation
     /// <summary>The demands that its fields and nested parts make on top.</summary>
     public Demand[] More { get; init; } = [];
 
+    /// <summary>The sticky queue that is polled, which hands out the tasks of one worker's runs; <see cref="TaskQueue"/> is then its normal queue. Null otherwise.</summary>
+    public string? StickyQueue { get; init; }
+
     public int Count => 1 + More.Length;
 
     public ref readonly Demand this[int index] => ref index == 0 ? ref _first : ref More[index - 1];
+
+    /// <summary>The same call with what was looked up: each demand completed.</summary>
+    /// <param name="complete">Gives a demand with the names that it lacked.</param>
+    public Operation With(Func<Demand, Demand> complete)
+    {
+        var first = complete(_first);
+        return new Operation
+        {
+            Method = Method,
+            Namespace = Namespace ?? first.Namespace,
+            NamespaceId = NamespaceId,
+            TaskQueue = TaskQueue ?? first.TaskQueue,
+            WorkflowId = WorkflowId,
+            WorkflowType = WorkflowType ?? first.WorkflowType,
+            RunId = RunId,
+            Target = Target,
+            MoreNamespaces = MoreNamespaces,
+            StickyQueue = StickyQueue,
+            Query = Query,
+            First = first,
+            More = Array.ConvertAll(More, demand => complete(demand)),
+        };
+    }
 }

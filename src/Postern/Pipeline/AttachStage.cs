@@ -27,9 +27,11 @@ internal sealed class AttachStage
             Content = content,
         };
         var connection = call.RequestHeaders.Connection;
+        var isPoll = call.Method.Row.IsTaskPoll;
         foreach (var header in call.RequestHeaders)
         {
-            if (!RequestHeaderRules.IsForwarded(header.Key, connection))
+            // A poll's answer has to come unpacked: the task's seal is written into it.
+            if (!RequestHeaderRules.IsForwarded(header.Key, connection) || (isPoll && IsEncoding(header.Key)))
             {
                 continue;
             }
@@ -65,6 +67,9 @@ internal sealed class AttachStage
 
         return null;
     }
+
+    private static bool IsEncoding(string name) =>
+        name.Equals("grpc-encoding", StringComparison.OrdinalIgnoreCase) || name.Equals("grpc-accept-encoding", StringComparison.OrdinalIgnoreCase);
 
     private static void ReleaseHeaders(IHeaderDictionary headers)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Postern.Engines.Temporal;
 using Postern.Model;
 using Postern.Policy;
 using Postern.Telemetry;
@@ -7,38 +8,144 @@ namespace Postern.Pipeline;
 
 /// <summary>Caller and operation → decision. Every demand of the operation must be allowed; one that is denied decides before one that can't be told, whichever comes first.
 /// What can't be told only because it spans workflows of any type is narrowed to the types that are allowed.</summary>
-internal sealed partial class AuthorizeStage(RecentPollers pollers, ILogger<AuthorizeStage> logger)
+internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues sticky, ILogger<AuthorizeStage> logger)
 {
-    public Refusal? Run(Call call)
+    public ValueTask<Refusal?> RunAsync(Call call)
     {
-        var operation = call.Operation;
-        var policy = call.CallerState.Policy;
-        var circumstances = new Circumstances(call.Source, call.Time);
-        var decision = policy.DecideAll(operation, circumstances, out var decisive);
-        WorkflowTypes? types = null;
-        if (decision.Kind == DecisionKind.CannotTell && operation.Query is not null)
+        if (call.Operation.NamespaceId is not null)
         {
-            decision = policy.DecideByType([operation.First, .. operation.More], circumstances, out types);
+            return ResolveAsync(call);
         }
 
+        var decision = Decide(call, out var decisive);
+        if (decision.Kind != DecisionKind.CannotTell)
+        {
+            return new ValueTask<Refusal?>(Conclude(call, decision, decisive));
+        }
+
+        return call.Operation.Query is null && CanBeLookedUp(call.Operation[decisive])
+            ? LookUpAsync(call, decision, decisive)
+            : new ValueTask<Refusal?>(ConcludeByType(call, decision, decisive));
+    }
+
+    private static Decision Decide(Call call, out int decisive) =>
+        call.CallerState.Policy.DecideAll(call.Operation, new Circumstances(call.Source, call.Time), out decisive);
+
+    private Refusal? ConcludeByType(Call call, Decision decision, int decisive)
+    {
+        WorkflowTypes? types = null;
+        if (call.Operation.Query is not null)
+        {
+            decision = call.CallerState.Policy.DecideByType([call.Operation.First, .. call.Operation.More], new Circumstances(call.Source, call.Time), out types);
+        }
+
+        return Conclude(call, decision, decisive) ?? (types is null ? null : QueryNarrowing.Narrow(call, call.Operation.Query!, types));
+    }
+
+    private Refusal? Conclude(Call call, in Decision decision, int decisive)
+    {
         call.Decision = decision;
         call.IsDecided = true;
         if (!decision.IsAllowed)
         {
-            return Refuse(call, operation[decisive], decision);
-        }
-
-        if (types is not null)
-        {
-            return QueryNarrowing.Narrow(call, operation.Query!, types);
+            return Refuse(call, call.Operation[decisive], decision);
         }
 
         if (call.Method.Row.IsTaskPoll)
         {
-            pollers.Note(call.Token.Caller, operation, call.Time);
+            pollers.Note(call.Token.Caller, call.Operation, call.Time);
+            if (call.Operation.StickyQueue is not null && !sticky.Admit(call.Engine.Name, call.Token.Caller, call.Operation))
+            {
+                return new Refusal(RefusalReason.NotAllowed, "Request unauthorized. The sticky task queue belongs to another worker.", "sticky queue of another caller or normal queue");
+            }
         }
 
         return null;
+    }
+
+    // The message names its namespace by an id, or a token that nobody sealed names one besides.
+    private async ValueTask<Refusal?> ResolveAsync(Call call)
+    {
+        var operation = call.Operation;
+        var name = await call.Engine.Lookups.NamespaceOf(operation.NamespaceId!, call.Lifetime.RequestAborted);
+        if (name is null)
+        {
+            call.IsDecided = true;
+            return new Refusal(RefusalReason.CannotTell, "Can't tell which namespace is meant: the engine can't be asked.", "namespace by id");
+        }
+
+        // No namespace is ever called by another's id: judged as one of that name, as which it is nobody's.
+        var meant = name.Length > 0 ? name : operation.NamespaceId!;
+        if (operation.Namespace is null)
+        {
+            call.Operation = operation.With(demand => demand.Namespace is null && demand.Unknown.HasFlag(Dimensions.Namespace)
+                ? demand with { Namespace = meant, Unknown = demand.Unknown & ~Dimensions.Namespace }
+                : demand);
+        }
+        else if (!string.Equals(operation.Namespace, meant, StringComparison.Ordinal))
+        {
+            return new Refusal(RefusalReason.Unreadable, "Operation requested with a token from a different namespace.", "the token's namespace isn't the message's");
+        }
+
+        var decision = Decide(call, out var decisive);
+        return Conclude(call, decision, decisive);
+    }
+
+    private const Dimensions OfRun = Dimensions.WorkflowType | Dimensions.TaskQueue | Dimensions.ActivityType;
+
+    // Only a demand that some rule could allow comes here at all.
+    private static bool CanBeLookedUp(in Demand demand) =>
+        demand is { Namespace: not null, WorkflowId: not null } && (demand.Unknown & OfRun) != Dimensions.None;
+
+    private async ValueTask<Refusal?> LookUpAsync(Call call, Decision decision, int decisive)
+    {
+        while (true)
+        {
+            var asked = call.Operation[decisive];
+            var facts = await call.Engine.Lookups.RunOf(asked.Namespace!, asked.WorkflowId!, call.Operation.RunId, asked.ActivityId is not null, call.Lifetime.RequestAborted);
+            if (facts is null)
+            {
+                return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, "the engine can't be asked about the workflow"), decisive);
+            }
+
+            if (!facts.Exists)
+            {
+                // What isn't there is refused as what may not be touched: the words don't tell which of the two it is.
+                return Conclude(call, new Decision(DecisionKind.Deny, CallerPolicy.NoRule, "no binding allows it"), decisive);
+            }
+
+            call.Operation = call.Operation.With(demand => Complete(demand, asked, facts));
+            decision = Decide(call, out decisive);
+            var next = call.Operation[decisive];
+            if (decision.Kind != DecisionKind.CannotTell || !CanBeLookedUp(next) || (next.WorkflowId == asked.WorkflowId && next.Namespace == asked.Namespace))
+            {
+                return Conclude(call, decision, decisive);
+            }
+        }
+    }
+
+    private static Demand Complete(Demand demand, in Demand asked, RunFacts facts)
+    {
+        if (!string.Equals(demand.WorkflowId, asked.WorkflowId, StringComparison.Ordinal) || !string.Equals(demand.Namespace, asked.Namespace, StringComparison.Ordinal))
+        {
+            return demand;
+        }
+
+        var activity = demand.ActivityId is { } id ? facts.Activities.GetValueOrDefault(id) : null;
+        var queue = demand.ActivityId is null ? facts.TaskQueue : activity?.TaskQueue;
+        if (demand.Unknown.HasFlag(Dimensions.WorkflowType) && facts.Type is { } type)
+        {
+            demand = demand with { WorkflowType = type, Unknown = demand.Unknown & ~Dimensions.WorkflowType };
+        }
+
+        if (demand.Unknown.HasFlag(Dimensions.TaskQueue) && queue is not null)
+        {
+            demand = demand with { TaskQueue = queue, Unknown = demand.Unknown & ~Dimensions.TaskQueue };
+        }
+
+        return demand.Unknown.HasFlag(Dimensions.ActivityType) && activity?.Type is { } activityType
+            ? demand with { ActivityType = activityType, Unknown = demand.Unknown & ~Dimensions.ActivityType }
+            : demand;
     }
 
     private Refusal Refuse(Call call, in Demand demand, in Decision decision)

@@ -47,6 +47,9 @@ internal sealed class Call : Deadline
     public VerifiedToken Token { get => _token ?? throw TooEarly("Authenticate"); set => _token = value; }
     public Operation Operation { get => _operation ?? throw TooEarly("Read"); set => _operation = value; }
 
+    /// <summary>Set by Read: what is known of the task that the call answers; null where it answers none, or none that was sealed.</summary>
+    public TaskFacts? Task { get; set; }
+
     public bool IsRouted => _method is not null;
     public bool IsAuthenticated => _token is not null;
     public bool IsRead => _operation is not null;
@@ -146,6 +149,7 @@ internal sealed class Call : Deadline
         _engine = null;
         _token = null;
         _operation = null;
+        Task = null;
         _id = null;
         Refusal = null;
         Decision = default;

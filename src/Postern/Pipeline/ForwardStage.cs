@@ -88,8 +88,20 @@ internal sealed class ForwardStage(DeadlineWheel wheel)
         {
             var body = await response.Content.ReadAsStreamAsync(call.Cancellation);
             var known = call.Answer.Status;
-            call.Answer = await GrpcAnswerCopy.CopyBodyAsync(
-                body, call.ResponseBody.Writer, call.State.Options.Limits.ResponseBytes.Bytes, held, head.AsMemory(0, held ? RunIdHead : 0), call.Cancellation);
+            var keep = head.AsMemory(0, held ? RunIdHead : 0);
+            if (call.Method.Tasks is { } tasks && known == 0)
+            {
+                (call.Answer, var refusal) = await TaskAnswerCopy.CopyAsync(call, tasks, body, Encoding(response), keep);
+                if (refusal is not null)
+                {
+                    return refusal;
+                }
+            }
+            else
+            {
+                call.Answer = await GrpcAnswerCopy.CopyBodyAsync(body, call.ResponseBody.Writer, call.State.Options.Limits.ResponseBytes.Bytes, held, keep, call.Cancellation);
+            }
+
             call.Answer.Status = known;
             if (call.Answer.Broken)
             {
@@ -121,6 +133,9 @@ internal sealed class ForwardStage(DeadlineWheel wheel)
 
         return null;
     }
+
+    private static string? Encoding(HttpResponseMessage response) =>
+        response.Headers.NonValidated.TryGetValues("grpc-encoding", out var named) ? named.ToString() : null;
 
     private static Refusal Refused(RefusalReason reason, Call call, bool sent, string? detail = null)
     {

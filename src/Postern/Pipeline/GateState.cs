@@ -48,7 +48,8 @@ internal sealed record GateState(
 
 /// <summary>One Temporal cluster behind the gate, running: what its calls are read with, where they go, and what they present there.</summary>
 internal sealed class TemporalEngine(
-    TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, CallerAssertions? assertions, Metrics metrics, EngineClient client, EngineAnswers answers, PageTokens pages)
+    TemporalEngineOptions options, TemporalCatalogue catalogue, UpstreamPool pool, UpstreamTokenMinter? minter, CallerAssertions? assertions, Metrics metrics, EngineClient client,
+    EngineAnswers answers, PageTokens pages, TaskSealing tasks, EngineLookups lookups)
 {
     // What a stamp usually takes: a name with the client's own behind it; a token with its payload. More only costs a copy.
     private const int RoomForName = 160;
@@ -77,6 +78,12 @@ internal sealed class TemporalEngine(
 
     /// <summary>Places in its lists that callers go through.</summary>
     public PageTokens Pages => pages;
+
+    /// <summary>Seals the tasks that it hands out.</summary>
+    public TaskSealing Tasks => tasks;
+
+    /// <summary>What decisions need and messages don't carry.</summary>
+    public EngineLookups Lookups => lookups;
 
     /// <summary>Signs assertions of callers; null where none are written.</summary>
     public CallerAssertions? Assertions => assertions;

@@ -43,7 +43,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 ?? await stages.Answer.RunUnverifiedAsync(context)
                 : unidentified
                 ?? await stages.Read.RunAsync(context)
-                ?? stages.Authorize.Run(context)
+                ?? await stages.Authorize.RunAsync(context)
                 ?? stages.Limit.Run(context)
                 ?? stages.Stamp.Run(context)
                 ?? stages.Attach.Run(context)

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using Postern.Engines.Temporal;
 using Postern.Engines.Temporal.Framing;
+using Postern.Engines.Temporal.Lens;
 using Postern.Forwarding;
 using Postern.Model;
 
@@ -141,20 +142,93 @@ internal sealed class ReadStage(DeadlineWheel wheel)
 
     private static Refusal? Read(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
-        if (TemporalReader.Read(call.Method, message, call.Engine.Callbacks, out var refusal) is not { } operation)
+        if (TemporalReader.Read(call.Method, message, call.Engine.Callbacks, call.Engine.Tasks.Opener, out var task, out var refusal) is not { } operation)
         {
             return refusal ?? new Refusal(RefusalReason.Unreadable, "The message can't be read.");
         }
 
         call.Operation = operation;
-        Frame(call, body, message);
+        if (!task.IsAnswer)
+        {
+            Frame(call, body, message);
+            return null;
+        }
+
+        if (Check(call, in task, message) is { } wrong)
+        {
+            return wrong;
+        }
+
+        call.Task = task.Facts;
+        Unseal(call, body, message, in task);
         return null;
+    }
+
+    // A task is answered by who may poll it: what its seal says, and not what the answer says of itself.
+    private static Refusal? Check(Call call, in AnsweredTask task, ReadOnlySpan<byte> message)
+    {
+        if (task.Facts is not { } facts)
+        {
+            if (!call.Engine.Options.AcceptUnsealedTasks)
+            {
+                return new Refusal(RefusalReason.Unreadable, "The task token isn't one that was handed out here.", "no seal, or none of ours");
+            }
+
+            // The server believes the token's namespace before the message's, so it must be the one that is judged.
+            if (TaskTokens.NamespaceIdOf(message.Slice(task.Start, task.Length)) is not { } id)
+            {
+                return new Refusal(RefusalReason.Unreadable, "The task token can't be read.", "no namespace in the token");
+            }
+
+            call.Operation.NamespaceId = id;
+            return null;
+        }
+
+        if (facts.Kind != call.Method.AnswersTo)
+        {
+            return new Refusal(RefusalReason.Unreadable, "The task token is for another kind of task.", $"sealed as {facts.Kind}");
+        }
+
+        return string.Equals(call.Operation.Namespace, facts.Namespace, StringComparison.Ordinal)
+            ? null
+            : new Refusal(RefusalReason.Unreadable, "Operation requested with a token from a different namespace.", "the seal names another namespace");
+    }
+
+    /// <summary>Copies the message without the seal: the token gets its own length back, everything else stays byte for byte.</summary>
+    private static void Unseal(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message, in AnsweredTask task)
+    {
+        if (task.SealLength == 0)
+        {
+            Frame(call, body, message);
+            return;
+        }
+
+        // The length stands right before the token: its last byte has the high bit clear, those before it have it set, and the tag's last byte hasn't.
+        var length = task.Start - 1;
+        while (length > 0 && message[length - 1] >= 0x80)
+        {
+            length--;
+        }
+
+        Span<byte> written = stackalloc byte[5];
+        written = written[..Wire.WriteVarint(written, (uint)task.Length)];
+        var rest = message[(task.Start + task.Length + task.SealLength)..];
+        var unsealed = length + written.Length + task.Length + rest.Length;
+        call.Message = new OutgoingMessage(FrameHead + unsealed);
+        FrameHeadOf(unsealed, call.Message.Span);
+        var to = call.Message.Span[FrameHead..];
+        message[..length].CopyTo(to);
+        written.CopyTo(to[length..]);
+        message.Slice(task.Start, task.Length).CopyTo(to[(length + written.Length)..]);
+        rest.CopyTo(to[^rest.Length..]);
     }
 
     /// <summary>Copies the message into the buffer that is sent: as it came, or inflated with room for the stamp that is to stand behind it.</summary>
     private static void Frame(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
-        if (call.Engine.RoomFor(call.Method) is var room and > 0)
+        // A poll goes out inflated: the server packs its answer for who sent packed, and the seal has to be written into it.
+        var room = call.Engine.RoomFor(call.Method);
+        if (room > 0 || (call.Method.Row.IsTaskPoll && body.FirstSpan[0] != 0))
         {
             call.Message = new OutgoingMessage(FrameHead + message.Length, room);
             FrameHeadOf(message.Length, call.Message.Span);

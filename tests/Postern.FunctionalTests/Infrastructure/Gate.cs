@@ -1,5 +1,9 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Engines.Temporal;
 using Postern.Hosting;
+using Postern.Pipeline;
+using Postern.Tokens;
 
 namespace Postern.FunctionalTests.Infrastructure;
 
@@ -9,6 +13,7 @@ internal sealed class Gate : IAsyncDisposable
     private readonly GateSetup _setup;
     private PosternHost _host;
     private bool _stopped;
+    private TaskSealing? _sealing;
 
     private Gate(GateSetup setup, string folder, PosternHost host, StubEngine engine, TestIssuer issuer, LogCapture logs)
     {
@@ -55,6 +60,13 @@ internal sealed class Gate : IAsyncDisposable
         var file = setup.Write(folder, issuer.Url, engine.Address);
         return new Gate(setup, folder, await StartHostAsync(file, logs), engine, issuer, logs);
     }
+
+    /// <summary>A task token as the gate hands it out: sealed with the gate's own keys.</summary>
+    public Google.Protobuf.ByteString SealedToken(TaskKind kind, string @namespace = "payments", string queue = "payments", string token = "token") =>
+        Google.Protobuf.ByteString.CopyFrom(Sealing.Seal(System.Text.Encoding.UTF8.GetBytes(token), new TaskFacts(kind, @namespace, queue)));
+
+    /// <summary>Seals and opens as any gate with the same keys does.</summary>
+    public TaskSealing Sealing => _sealing ??= new TaskSealing(new SealKeys(Path.Combine(Folder, "data", "keys", "seal"), TimeProvider.System, NullLogger.Instance), "main");
 
     public Task<RawHttp2> ConnectAsync() => RawHttp2.ConnectAsync(GrpcAddress);
 

@@ -34,8 +34,8 @@ internal static class Requests
         new PollWorkflowTaskQueueRequest { Namespace = @namespace, TaskQueue = new TaskQueue { Name = queue, Kind = TaskQueueKind.Normal }, Identity = "77@worker" }
             .ToByteArray();
 
-    public static byte[] CompleteActivity(string @namespace = "payments") =>
-        new RespondActivityTaskCompletedRequest { Namespace = @namespace, TaskToken = ByteString.CopyFromUtf8("token"), Identity = "77@worker" }.ToByteArray();
+    public static byte[] CompleteActivity(ByteString token, string @namespace = "payments") =>
+        new RespondActivityTaskCompletedRequest { Namespace = @namespace, TaskToken = token, Identity = "77@worker" }.ToByteArray();
 
     /// <summary>One top-level string field by hand: to say it twice, or with another wire type.</summary>
     public static byte[] Field(int number, string value)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
+using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Common.V1;
@@ -138,7 +139,7 @@ public sealed class AssertionNamesTheCaller : IAsyncLifetime
         var sent = new RespondWorkflowTaskCompletedRequest
         {
             Namespace = "payments",
-            TaskToken = ByteString.CopyFromUtf8("t"),
+            TaskToken = _gate.SealedToken(TaskKind.Workflow, token: "t"),
             Commands =
             {
                 new Command
@@ -152,6 +153,7 @@ public sealed class AssertionNamesTheCaller : IAsyncLifetime
             },
         };
         await _gate.Client.CallAsync("RespondWorkflowTaskCompleted", sent.ToByteArray(), _gate.Issuer.Token("worker"), TestContext.Current.CancellationToken);
+        sent.TaskToken = ByteString.CopyFromUtf8("t");
         Assert.Equal(sent, RespondWorkflowTaskCompletedRequest.Parser.ParseFrom(_gate.Engine.Calls.Single().Message));
     }
 

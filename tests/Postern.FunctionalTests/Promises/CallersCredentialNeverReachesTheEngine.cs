@@ -1,3 +1,4 @@
+using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
 
 namespace Postern.FunctionalTests.Promises;
@@ -28,7 +29,7 @@ public sealed class CallersCredentialNeverReachesTheEngine
         ];
         foreach (var (method, message) in new[]
                  {
-                     ("StartWorkflowExecution", Requests.Start()), ("DescribeWorkflowExecution", Requests.Describe()), ("RespondActivityTaskCompleted", Requests.CompleteActivity()),
+                     ("StartWorkflowExecution", Requests.Start()), ("DescribeWorkflowExecution", Requests.Describe()), ("RespondActivityTaskCompleted", Requests.CompleteActivity(gate.SealedToken(TaskKind.Activity))),
                      ("PollWorkflowTaskQueue", Requests.Poll()), ("GetSystemInfo", []),
                  })
         {

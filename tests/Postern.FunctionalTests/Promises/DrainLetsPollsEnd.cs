@@ -11,7 +11,7 @@ public sealed class DrainLetsPollsEnd
     public async Task PollsOpenAtTheEnd_AreAnsweredWithinTheGrace()
     {
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var gate = await Gate.StartAsync(new GateSetup { Grace = "30s", Script = _ => StubAnswer.Ok([9]) with { Before = _ => release.Task } });
+        await using var gate = await Gate.StartAsync(new GateSetup { Grace = "30s", Script = _ => StubAnswer.Ok([48, 9]) with { Before = _ => release.Task } });
         await using var client = await gate.ConnectAsync();
         var streams = await OpenAsync(gate, client, 20);
         var stopping = gate.StopAsync();
@@ -23,7 +23,7 @@ public sealed class DrainLetsPollsEnd
         {
             var answer = await client.AnswerAsync(stream);
             Assert.Equal(0, answer.Status);
-            Assert.Equal([9], GrpcFrame.Message(answer.Body));
+            Assert.Equal([48, 9], GrpcFrame.Message(answer.Body));
         }
 
         await stopping.WaitAsync(RawHttp2.Deadline, TestContext.Current.CancellationToken);

@@ -1,3 +1,4 @@
+using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
 
 namespace Postern.FunctionalTests.Promises;
@@ -26,7 +27,7 @@ public sealed class EveryCallLeavesOneRecord
             ("StartWorkflowExecution", Requests.Start(), nobody, "20S"), ("DescribeWorkflowExecution", Requests.Describe(), null, "20S"),
             ("NoSuch", [], root, "20S"), ("DescribeWorkflowExecution", [0xFF], root, "20S"), ("SignalWorkflowExecution", Requests.Signal(), root, "20S"),
             ("TerminateWorkflowExecution", Requests.Terminate(), root, "20S"), ("PollWorkflowTaskQueue", Requests.Poll(), root, "300m"),
-            ("StartWorkflowExecution", Requests.Start(), root, "0S"), ("RespondActivityTaskCompleted", Requests.CompleteActivity(), root, "20S"),
+            ("StartWorkflowExecution", Requests.Start(), root, "0S"), ("RespondActivityTaskCompleted", Requests.CompleteActivity(gate.SealedToken(TaskKind.Activity)), root, "20S"),
             ("/grpc.health.v1.Health/Check", [], null, "20S"), ("DescribeWorkflowExecution", Requests.Describe(), "garbage", "20S"),
         ];
         var expected = 0;
@@ -115,7 +116,7 @@ public sealed class EveryCallLeavesOneRecord
     public async Task TaskAnswerWithAChild_IsProgress_UnlessADenyNamesIt(string type, int status, string @class)
     {
         await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = GateSetup.Policy + "\ndeny:\n  - { what: [workflow.start], where: { workflowType: Payout } }\n" });
-        var answer = new Temporalio.Api.WorkflowService.V1.RespondWorkflowTaskCompletedRequest { Namespace = "payments", TaskToken = Google.Protobuf.ByteString.CopyFromUtf8("token") };
+        var answer = new Temporalio.Api.WorkflowService.V1.RespondWorkflowTaskCompletedRequest { Namespace = "payments", TaskToken = gate.SealedToken(TaskKind.Workflow) };
         answer.Commands.Add(new Temporalio.Api.Command.V1.Command { StartChildWorkflowExecutionCommandAttributes = new() { WorkflowId = "c", WorkflowType = new() { Name = type } } });
         var result = await gate.Client.CallAsync("RespondWorkflowTaskCompleted", Google.Protobuf.MessageExtensions.ToByteArray(answer), gate.Issuer.Token("worker"), TestContext.Current.CancellationToken);
         Assert.Equal(status, result.Status);

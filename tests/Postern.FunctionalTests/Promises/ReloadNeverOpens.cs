@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Common.V1;
@@ -118,7 +119,7 @@ public sealed class ReloadNeverOpens
         await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = A });
         var token = gate.Issuer.Token("worker");
         // Needs a right in payments and one in payroll: A has the first only, B the second only. Whoever mixed them would allow it.
-        var both = Both();
+        var both = Both(gate.SealedToken(TaskKind.Workflow));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var counts = new int[2];
         var callers = Enumerable.Range(0, 8).Select(async caller =>
@@ -151,10 +152,10 @@ public sealed class ReloadNeverOpens
             group => Assert.Single(group.Select(record => record["decision"]).Distinct()));
     }
 
-    private static byte[] Both() => new RespondWorkflowTaskCompletedRequest
+    private static byte[] Both(ByteString token) => new RespondWorkflowTaskCompletedRequest
     {
         Namespace = "payments",
-        TaskToken = ByteString.CopyFromUtf8("t"),
+        TaskToken = token,
         Commands =
         {
             new Command

@@ -13,7 +13,7 @@ public sealed class StreamsSurviveReload
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var gate = await Gate.StartAsync(new GateSetup
         {
-            Script = call => StubAnswer.Ok([1, 2]) with { Before = call.Operation == "PollWorkflowTaskQueue" ? _ => release.Task : null },
+            Script = call => StubAnswer.Ok([48, 2]) with { Before = call.Operation == "PollWorkflowTaskQueue" ? _ => release.Task : null },
         });
         await using var client = await gate.ConnectAsync();
         var streams = new List<int>();
@@ -38,7 +38,7 @@ public sealed class StreamsSurviveReload
         foreach (var stream in streams)
         {
             var answer = await client.AnswerAsync(stream);
-            Assert.Equal((0, (byte)1), (answer.Status!.Value, GrpcFrame.Message(answer.Body)[0]));
+            Assert.Equal((0, (byte)48), (answer.Status!.Value, GrpcFrame.Message(answer.Body)[0]));
         }
 
         Assert.False(client.Closed.IsCompleted);

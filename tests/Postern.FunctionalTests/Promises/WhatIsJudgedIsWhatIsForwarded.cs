@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Common.V1;
@@ -212,7 +213,7 @@ public sealed class WhatIsJudgedIsWhatIsForwarded(GateFixture fixture) : IClassF
         var message = new RespondWorkflowTaskCompletedRequest
         {
             Namespace = "payments",
-            TaskToken = ByteString.CopyFromUtf8("t"),
+            TaskToken = Gate.SealedToken(TaskKind.Workflow),
             Commands =
             {
                 new Command

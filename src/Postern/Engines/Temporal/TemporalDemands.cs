@@ -40,9 +40,13 @@ internal partial class TemporalDemands
         _ => new TemporalDemands(row, names, reserved, lens),
     };
 
-    public Operation? Build(in MessageLens lens, CallbackAddresses callbacks, out Refusal? refusal)
+    /// <param name="lens">The message.</param>
+    /// <param name="task">What its task token's seal says; null where it answers no task or the token has none.</param>
+    /// <param name="callbacks">The addresses that the server may call.</param>
+    /// <param name="refusal">Why it can't be judged; null where it can.</param>
+    public Operation? Build(in MessageLens lens, TaskFacts? task, CallbackAddresses callbacks, out Refusal? refusal)
     {
-        var first = Base(in lens);
+        var first = Base(in lens, task);
         refusal = Check(in lens, in first) ?? CheckCallbacks(in lens);
         if (refusal is not null)
         {
@@ -63,7 +67,9 @@ internal partial class TemporalDemands
             WorkflowId = first.WorkflowId,
             WorkflowType = first.WorkflowType,
             RunId = lens.Text(0, _names.RunId),
+            NamespaceId = _row.Shape == TemporalShape.NamespaceById && first.Namespace is null ? lens.Text(0, _names.NamespaceId) : null,
             Target = Target(in lens, in first),
+            StickyQueue = StickyQueue(in lens),
             MoreNamespaces = more.OtherNamespaces(first.Namespace),
             Query = _query >= 0 ? Query(in lens, lens.Text(0, _query) ?? "") : null,
             First = first,
@@ -81,18 +87,23 @@ internal partial class TemporalDemands
         return none ? null : TemporalReader.Unreadable("Namespace not set on request.", "no namespace");
     }
 
+    /// <summary>The sticky queue that is polled; null where none is.</summary>
+    protected virtual string? StickyQueue(in MessageLens lens) => null;
+
     /// <summary>Adds what the message asks for beyond the base demand, which it may complete.</summary>
     protected virtual void Add(in MessageLens lens, ref Demand first, ref DemandList more)
     {
     }
 
-    private Demand Base(in MessageLens lens)
+    private Demand Base(in MessageLens lens, TaskFacts? task)
     {
         var first = new Demand
         {
             Permission = _row.Base,
-            Namespace = lens.Name(0, _names.Namespace),
-            TaskQueue = lens.Name(0, _names.TaskQueue),
+            // The server takes the token's where the message names none.
+            Namespace = lens.Name(0, _names.Namespace) ?? task?.Namespace,
+            // Sealed without a queue: the task came from the worker's own mailbox, which says nothing about the work that it may take.
+            TaskQueue = task is null ? lens.Name(0, _names.TaskQueue) : task.TaskQueue.Length == 0 ? null : task.TaskQueue,
             WorkflowType = lens.Name(0, _names.WorkflowType),
             WorkflowId = lens.Text(0, _names.WorkflowId),
             Signal = lens.Name(0, _names.Signal),

@@ -32,6 +32,12 @@ internal sealed record TemporalEngineOptions
     /// </summary>
     public IReadOnlyList<string> CompletionCallbacks { get; init; } = [];
 
+    /// <summary>
+    /// Whether a worker may answer tasks that weren't handed out by a gate with these keys: for the hour in which the gate is put in front of workers that run.
+    /// Which queue such a task is of can't be known, so a condition on the task queue counts as met. Default false: such answers are refused.
+    /// </summary>
+    public bool AcceptUnsealedTasks { get; init; }
+
     /// <summary>File with a newer API's descriptor set (<c>.binpb</c>); its rows stand beside it in <c>temporal-operations.yaml</c>. Default: the built-in one.</summary>
     [Path]
     public string? Descriptors { get; init; }

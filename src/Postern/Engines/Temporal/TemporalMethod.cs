@@ -27,6 +27,9 @@ internal sealed class TemporalMethod
         Names.Place(Lens);
         Demands = TemporalDemands.For(row, Names, new ReservedPaths(Lens, reserved), Lens);
         Listing = TemporalListing.For(row, descriptor);
+        Answer = descriptor.OutputType;
+        AnswersTo = TaskTokens.KindOf(Name);
+        Tasks = TaskTokens.Of(descriptor);
         RunIds = TemporalRunIds.Plan(descriptor.OutputType);
     }
 
@@ -64,6 +67,15 @@ internal sealed class TemporalMethod
     internal LensNode Lens { get; }
 
     internal TemporalDemands Demands { get; }
+
+    /// <summary>The kind of task that its calls answer, where they answer one.</summary>
+    internal TaskKind AnswersTo { get; }
+
+    /// <summary>What the server answers with.</summary>
+    internal MessageDescriptor Answer { get; }
+
+    /// <summary>Where its answers hand out tasks; null where they don't.</summary>
+    internal TaskTokens? Tasks { get; }
 
     /// <summary>Reads the run id out of an answer; null where answers name none.</summary>
     internal LensNode? RunIds { get; }

@@ -15,6 +15,7 @@ internal sealed class TemporalNames
     private readonly string[] _callbacks;
     private readonly string[] _computeEndpoints;
     private readonly string? _control;
+    private readonly string? _token;
 
     public TemporalNames(IReadOnlyList<TemporalPath> found, TemporalShape shape)
     {
@@ -29,6 +30,7 @@ internal sealed class TemporalNames
 
         _callbacks = [.. found.Where(p => p.Role == TemporalRole.Callback).Select(p => p.Path)];
         _computeEndpoints = [.. found.Where(p => p.Role == TemporalRole.NexusEndpoint && p.Path.EndsWith(".nexus_endpoint", StringComparison.Ordinal)).Select(p => p.Path)];
+        _token = found.FirstOrDefault(p => p is { Role: TemporalRole.TaskToken, Depth: 0 })?.Path;
         _control = found.Any(p => p.Path is Control) ? Control : null;
     }
 
@@ -37,7 +39,7 @@ internal sealed class TemporalNames
 
     /// <summary>Everything that is read for these names.</summary>
     public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".nexus.header[].key", p + ".internal" })).Concat(_computeEndpoints)
-        .Concat(_control is null ? [] : [_control]);
+        .Concat(_control is null ? [] : [_control]).Concat(_token is null ? [] : [_token]);
 
     public int Namespace { get; private set; }
     public int NamespaceId { get; private set; }
@@ -57,6 +59,9 @@ internal sealed class TemporalNames
 
     /// <summary>The queue on which a poller or an answer says that its worker takes the server's commands.</summary>
     public int ControlQueue { get; private set; }
+
+    /// <summary>The token of the task that is answered.</summary>
+    public int TaskToken { get; private set; }
 
     /// <summary>Callbacks of what is started, and in each whether it is called by URL, by which, and with what headers.</summary>
     public (ListPath List, int Nexus, int Url, int Headers, int HeaderName)[] Callbacks { get; private set; } = [];
@@ -89,6 +94,7 @@ internal sealed class TemporalNames
         NexusService = Slot(TemporalRole.NexusService);
         NexusOperation = Slot(TemporalRole.NexusOperation);
         ControlQueue = _control is null ? -1 : root.SlotOf(_control);
+        TaskToken = _token is null ? -1 : root.SlotOf(_token);
         Callbacks = [.. _callbacks.Select(p => new ListPath(root, p))
             .Select(l => (l, l.Node.SlotOf("nexus"), l.Node.SlotOf("nexus.url"), l.Node.SlotOf("nexus.header"), l.Node.At("nexus.header")!.Node!.SlotOf("key")))];
         ComputeEndpoints = [.. _computeEndpoints.Select(p => ListPath.Split(root, p))];

@@ -18,6 +18,8 @@ internal partial class TemporalDemands
         // Word for a worker comes as a Nexus task; nothing else is ever handed out there.
         private readonly bool _hasMailbox = row.Name is "PollNexusTaskQueue";
 
+        protected override string? StickyQueue(in MessageLens lens) => lens.Enum(0, _kind) == Sticky ? lens.Name(0, _names.TaskQueue) ?? "" : null;
+
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
             var name = first.TaskQueue;

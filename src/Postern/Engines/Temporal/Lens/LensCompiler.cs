@@ -52,6 +52,7 @@ internal static class LensCompiler
             (FieldType.Message, true) => LensKind.MessageList,
             (FieldType.String, false) => LensKind.Text,
             (FieldType.String, true) => LensKind.TextList,
+            (FieldType.Bytes, false) => LensKind.Bytes,
             (FieldType.Enum or FieldType.Bool or FieldType.Int32 or FieldType.Int64 or FieldType.UInt32 or FieldType.UInt64, false) => LensKind.Number,
             _ => throw new InvalidOperationException($"{field.FullName}: a lens doesn't read {field.FieldType}"),
         };

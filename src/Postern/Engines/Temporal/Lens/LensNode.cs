@@ -17,6 +17,9 @@ internal enum LensKind : byte
     /// <summary>A repeated string.</summary>
     TextList,
 
+    /// <summary>Bytes that are read: their last occurrence counts.</summary>
+    Bytes,
+
     /// <summary>Not read, but its presence ends what another member of its oneof said.</summary>
     Rival,
 }

@@ -73,6 +73,9 @@ internal ref struct MessageLens
         return _message.Slice(value.Start, value.Length);
     }
 
+    /// <summary>Where in the message a value begins; 0 where it is absent.</summary>
+    public readonly int OffsetOf(int frame, int slot) => slot < 0 ? 0 : _slots[frame + slot].Start;
+
     /// <summary>A string that is seldom the same twice (an id); null where it is empty.</summary>
     public readonly string? Text(int frame, int slot)
     {
@@ -164,6 +167,9 @@ internal ref struct MessageLens
             case LensKind.Text:
                 _slots[frame + field.Slot] = new LensSlot { Start = start, Length = length, IsSet = true };
                 return IsText(bytes.Slice(start, length));
+            case LensKind.Bytes:
+                _slots[frame + field.Slot] = new LensSlot { Start = start, Length = length, IsSet = true };
+                return true;
             case LensKind.TextList:
                 return IsText(bytes.Slice(start, length)) && TryAppend(field, frame, 1, out var text) && SetText(text, start, length);
             case LensKind.Message:

@@ -1,0 +1,229 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Google.Protobuf;
+using Postern.Engines.Temporal;
+using Postern.Engines.Temporal.Lens;
+
+namespace Postern.Pipeline;
+
+/// <summary>What was found out about a run: null members weren't told.</summary>
+/// <param name="Exists">False where the engine knows no such run.</param>
+/// <param name="Type">The workflow's type.</param>
+/// <param name="TaskQueue">Its task queue.</param>
+/// <param name="Activities">Its pending activities, by id.</param>
+internal sealed record RunFacts(bool Exists, string? Type, string? TaskQueue, IReadOnlyDictionary<string, ActivityFacts> Activities);
+
+/// <summary>A pending activity.</summary>
+internal sealed record ActivityFacts(string? Type, string? TaskQueue);
+
+/// <summary>
+/// Asks the engine for what a decision needs and the message doesn't carry: a namespace's name by its id, a run's type by its id. In the gate's own name, each
+/// question once however many wait for it, and remembered: a named run's type for five minutes, what may change the next moment for two seconds.
+/// </summary>
+internal sealed class EngineLookups
+{
+    private const int Most = 10_000;
+
+    // A workflow id may name another run the next moment; within this time a burst of calls asks once.
+    private static readonly TimeSpan ForAMoment = TimeSpan.FromSeconds(2);
+
+    // A deleted namespace gives its name away and keeps its id.
+    private static readonly TimeSpan ForAWhile = TimeSpan.FromMinutes(5);
+
+    private readonly EngineClient _client;
+    private readonly TimeProvider _time;
+    private readonly TemporalMethod? _describeNamespace;
+    private readonly TemporalMethod? _describeRun;
+    private readonly LensNode? _namespace;
+    private readonly LensNode? _run;
+    private readonly ConcurrentDictionary<string, Entry<string>> _names = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Namespace, string Workflow, string Run, bool Activities), Entry<RunFacts>> _runs = new();
+
+    public EngineLookups(EngineClient client, TemporalCatalogue catalogue, TimeProvider time)
+    {
+        _client = client;
+        _time = time;
+        _describeNamespace = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeNamespace");
+        _describeRun = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeWorkflowExecution");
+        _namespace = _describeNamespace is null ? null : LensCompiler.Compile(_describeNamespace.Answer, ["namespace_info.name", "namespace_info.id"]);
+        _run = _describeRun is null ? null : LensCompiler.Compile(_describeRun.Answer,
+        [
+            "workflow_execution_info.type.name", "workflow_execution_info.task_queue",
+            "pending_activities[].activity_id", "pending_activities[].activity_type.name", "pending_activities[].activity_options.task_queue.name",
+        ]);
+    }
+
+    /// <summary>The name of the namespace with an id; empty where there is none; null where the engine can't be asked.</summary>
+    public Task<string?> NamespaceOf(string id, CancellationToken cancellation) =>
+        FindAsync(_names, id, () => AskNamespaceAsync(id), cancellation);
+
+    /// <summary>What a run is; null where the engine can't be asked.</summary>
+    /// <param name="ns">Its namespace.</param>
+    /// <param name="workflow">Its workflow id.</param>
+    /// <param name="run">Its run id; null for the current one.</param>
+    /// <param name="activities">Whether its pending activities count, which come and go.</param>
+    /// <param name="cancellation">Ends the wait, not the question, which others may wait for too.</param>
+    public Task<RunFacts?> RunOf(string ns, string workflow, string? run, bool activities, CancellationToken cancellation) =>
+        FindAsync(_runs, (ns, workflow, run ?? "", activities), () => AskRunAsync(ns, workflow, run, run is null || activities ? ForAMoment : ForAWhile), cancellation);
+
+    private async Task<T?> FindAsync<TKey, T>(ConcurrentDictionary<TKey, Entry<T>> known, TKey key, Func<Task<(T? Found, TimeSpan Keep)>> ask, CancellationToken cancellation)
+        where TKey : notnull
+        where T : class
+    {
+        var now = _time.GetUtcNow();
+        if (!known.TryGetValue(key, out var entry) || entry.HasEnded(now))
+        {
+            if (known.Count >= Most)
+            {
+                Forget(known, now);
+            }
+
+            var fresh = new Entry<T>(ask, _time);
+            entry = known.AddOrUpdate(key, fresh, (_, old) => old.HasEnded(now) ? fresh : old);
+        }
+
+        return await entry.Answer.WaitAsync(cancellation);
+    }
+
+    private static void Forget<TKey, T>(ConcurrentDictionary<TKey, Entry<T>> known, DateTimeOffset now)
+        where TKey : notnull
+        where T : class
+    {
+        foreach (var (key, entry) in known)
+        {
+            if (entry.HasEnded(now))
+            {
+                known.TryRemove(key, out _);
+            }
+        }
+
+        if (known.Count >= Most)
+        {
+            known.Clear();
+        }
+    }
+
+    private async Task<(string? Found, TimeSpan Keep)> AskNamespaceAsync(string id)
+    {
+        if (_describeNamespace is null)
+        {
+            return (null, TimeSpan.Zero);
+        }
+
+        var reply = await _client.CallAsync(_describeNamespace, Message(to => Write(to, 2, id)), "temporal-system:read", CancellationToken.None);
+        if (!reply.IsOk)
+        {
+            return reply.Status == EngineReply.NotFound ? ("", ForAMoment) : (null, TimeSpan.Zero);
+        }
+
+        using var lens = MessageLens.Read(_namespace!, reply.Message.Span);
+        // Whatever else the engine might answer with: only the namespace of that very id counts.
+        var isIt = lens.Fault is null && lens.Bytes(0, _namespace!.SlotOf("namespace_info.id")).SequenceEqual(Encoding.UTF8.GetBytes(id));
+        return isIt ? (lens.Name(0, _namespace!.SlotOf("namespace_info.name")) ?? "", ForAWhile) : (null, TimeSpan.Zero);
+    }
+
+    private async Task<(RunFacts? Found, TimeSpan Keep)> AskRunAsync(string ns, string workflow, string? run, TimeSpan keep)
+    {
+        if (_describeRun is null)
+        {
+            return (null, TimeSpan.Zero);
+        }
+
+        var request = Message(to =>
+        {
+            Write(to, 1, ns);
+            Write(to, 2, Message(execution =>
+            {
+                Write(execution, 1, workflow);
+                Write(execution, 2, run ?? "");
+            }));
+        });
+        var reply = await _client.CallAsync(_describeRun, request, ns + ":read", CancellationToken.None);
+        if (!reply.IsOk)
+        {
+            return reply.Status == EngineReply.NotFound ? (new RunFacts(false, null, null, new Dictionary<string, ActivityFacts>()), ForAMoment) : (null, TimeSpan.Zero);
+        }
+
+        return Read(reply.Message.Span) is { } facts ? (facts, keep) : (null, TimeSpan.Zero);
+    }
+
+    private RunFacts? Read(ReadOnlySpan<byte> message)
+    {
+        using var lens = MessageLens.Read(_run!, message);
+        if (lens.Fault is not null)
+        {
+            return null;
+        }
+
+        var list = _run!.At("pending_activities")!;
+        var (id, type, queue) = (list.Node!.SlotOf("activity_id"), list.Node.SlotOf("activity_type.name"), list.Node.SlotOf("activity_options.task_queue.name"));
+        var activities = new Dictionary<string, ActivityFacts>(StringComparer.Ordinal);
+        for (var element = lens.FirstOf(0, list.Slot); element != 0; element = lens.NextOf(element))
+        {
+            if (lens.Text(element, id) is { } name)
+            {
+                activities[name] = new ActivityFacts(lens.Name(element, type), lens.Name(element, queue));
+            }
+        }
+
+        return new RunFacts(true, lens.Name(0, _run.SlotOf("workflow_execution_info.type.name")), lens.Name(0, _run.SlotOf("workflow_execution_info.task_queue")), activities);
+    }
+
+    private static byte[] Message(Action<CodedOutputStream> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var to = new CodedOutputStream(buffer, leaveOpen: true))
+        {
+            write(to);
+        }
+
+        return buffer.ToArray();
+    }
+
+    private static void Write(CodedOutputStream to, int field, string value) => Write(to, field, Encoding.UTF8.GetBytes(value));
+
+    private static void Write(CodedOutputStream to, int field, byte[] value)
+    {
+        if (value.Length > 0)
+        {
+            to.WriteTag(field, WireFormat.WireType.LengthDelimited);
+            to.WriteBytes(ByteString.CopyFrom(value));
+        }
+    }
+
+    /// <summary>One question: asked once, by whoever comes first; its answer ends when it may have changed, at once where there was none.</summary>
+    private sealed class Entry<T>(Func<Task<(T? Found, TimeSpan Keep)>> ask, TimeProvider time)
+        where T : class
+    {
+        private readonly Lock _asking = new();
+        private Task<T?>? _answer;
+        private long _ends = long.MaxValue;
+
+        public Task<T?> Answer
+        {
+            get
+            {
+                lock (_asking)
+                {
+                    return _answer ??= Task.Run(AskAsync);
+                }
+            }
+        }
+
+        public bool HasEnded(DateTimeOffset now) => now.UtcTicks >= Volatile.Read(ref _ends);
+
+        private async Task<T?> AskAsync()
+        {
+            var keep = TimeSpan.Zero;
+            try
+            {
+                (var found, keep) = await ask();
+                return found;
+            }
+            finally
+            {
+                Volatile.Write(ref _ends, (time.GetUtcNow() + keep).UtcTicks);
+            }
+        }
+    }
+}
