@@ -125,7 +125,7 @@ public sealed class TemporalImpliedTests
     public void Read_CallbackToAConfiguredAddress_DemandsTheCallAlone(string url, bool allowed)
     {
         var method = TemporalRequests.Methods.Single(m => m.Name is "StartWorkflowExecution");
-        var operation = TemporalReader.Read(method, StartWith(url).ToByteArray(), new CallbackAddresses(["https://hooks.example.com/temporal/*"]), out var refusal);
+        var operation = TemporalReader.Read(method, StartWith(url).ToByteArray(), new CallbackAddresses(["https://hooks.example.com/temporal/*"]), null, out _, out var refusal);
         Assert.Null(refusal);
         Assert.Equal([Permission.WorkflowStart, allowed ? Permission.NexusCall : Permission.ClusterAdmin], TemporalRequests.Permissions(operation!));
     }

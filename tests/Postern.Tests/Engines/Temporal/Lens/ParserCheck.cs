@@ -57,6 +57,7 @@ internal static class ParserCheck
                 LensKind.Number => Compare(Number(in lens, frame, field.Slot, value), Convert.ToInt64(value, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture)),
                 LensKind.Message => Compare(lens.Has(frame, field.Slot) ? "set" : "absent", value is null ? "absent" : "set") ?? (value is null ? null : Difference(in lens, field.Node!, frame, (IMessage)value)),
                 LensKind.TextList => Compare(string.Join('|', Texts(in lens, frame, field.Slot)), string.Join('|', (IEnumerable<string>)value)),
+                LensKind.Bytes => Compare(Convert.ToHexString(lens.Bytes(frame, field.Slot)), Convert.ToHexString(((Google.Protobuf.ByteString)value).Span)),
                 _ when value is IDictionary map => Map(in lens, field, frame, map),
                 _ => List(in lens, field, frame, (IList)value),
             };
