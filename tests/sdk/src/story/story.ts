@@ -133,7 +133,7 @@ export class Story {
         async (worker) => await worker.stop(),
         (e: unknown) => e,
       );
-      check(error instanceof Error && error.message.includes('payments-worker may not namespace.read in namespace payroll'), `the worker started, or failed otherwise: ${String(error)}`);
+      check(error instanceof Error && error.message.includes('Namespace payroll is not found'), `the worker started, or failed otherwise: ${String(error)}`);
       // What follows are the same words again, as bytes.
       told.error(`${String(error).split(', details: b"')[0]} …`);
       told.decision(await this.#call("the worker's first call", (r) => r.namespace === 'payroll' && r.caller === 'dev/payments-worker'));
