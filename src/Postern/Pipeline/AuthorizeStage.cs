@@ -157,9 +157,11 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
             Log.PollDenied(logger, caller.Name, demand.Permission.Name(), demand.Namespace ?? "", demand.TaskQueue ?? "", decision.Rule, call.Id);
         }
 
-        var refusal = PolicyRefusal.For(caller, demand, decision);
+        // Asked about by its id, a namespace is called so in the refusal too: its name may be more than the caller may know. The record has both.
+        var shown = call.Method.Row.Shape == TemporalShape.NamespaceById && call.Operation.NamespaceId is { } id ? demand with { Namespace = id } : demand;
+        var refusal = PolicyRefusal.For(caller, shown, decision);
         // To look at one namespace is to ask whether it is there.
-        return call.Method.Row.Hides && decision.Kind == DecisionKind.Deny ? refusal with { HiddenNamespace = demand.Namespace } : refusal;
+        return call.Method.Row.Hides && decision.Kind == DecisionKind.Deny ? refusal with { HiddenNamespace = shown.Namespace } : refusal;
     }
 
     private static partial class Log

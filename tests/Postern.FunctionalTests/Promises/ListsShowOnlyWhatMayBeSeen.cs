@@ -233,6 +233,28 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
         Assert.Equal(0, (await gate.Client.AskAsync("DescribeNamespace", new DescribeNamespaceRequest { Namespace = "payroll" }, gate.Issuer.Token("root"))).Status);
     }
 
+    /// <summary>By its id too, and neither its name nor whether the id is anybody's comes out.</summary>
+    [Theory]
+    [InlineData("DescribeNamespace", GrpcCode.NotFound)]
+    [InlineData(GrpcClient.OperatorService + "DeleteNamespace", GrpcCode.PermissionDenied)]
+    public async Task Namespace_ThatMayNotBeSeen_IsNotNamedToWhoAsksByItsId(string method, int status)
+    {
+        using var engine = new GrpcClient(fixture.EngineAddress);
+        var real = (await engine.OkAsync<DescribeNamespaceResponse>("DescribeNamespace", new DescribeNamespaceRequest { Namespace = "payroll" })).NamespaceInfo.Id;
+        var seen = new List<string>();
+        foreach (var id in new[] { real, Guid.CreateVersion7().ToString() })
+        {
+            IMessage request = method == "DescribeNamespace" ? new DescribeNamespaceRequest { Id = id } : new Temporalio.Api.OperatorService.V1.DeleteNamespaceRequest { NamespaceId = id };
+            var answer = await Gate.Client.AskAsync(method, request, Token);
+            Assert.Equal(status, answer.Status);
+            var text = answer.Message + Plain(answer.Details!);
+            Assert.DoesNotContain("payroll", text);
+            seen.Add(System.Text.RegularExpressions.Regex.Replace(text.Replace(id, "ID"), @"\[call \w+\]", "[call]"));
+        }
+
+        Assert.Equal(seen[0], seen[1]);
+    }
+
     private static string Plain(string details) => System.Text.Encoding.Latin1.GetString(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
 
     private static string Ids(IEnumerable<string> ids) => string.Join(' ', ids.Order(StringComparer.Ordinal));
