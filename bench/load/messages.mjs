@@ -1,4 +1,4 @@
-// The two messages that are measured, and the credential they come with. Hand-encoded: the load generator needs bytes, not an SDK.
+// The messages that are measured, and the credential they come with. Hand-encoded: the load generator needs bytes, not an SDK.
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
@@ -26,12 +26,31 @@ const run = '019a2030-6a9e-7d95-b1a5-b4d44bfb625c';
 const token = Buffer.concat([bytes(1, run), bytes(2, 'refund-4711'), bytes(3, run), number(4, 5), number(5, 1), bytes(6, '1'), bytes(8, 'charge')]);
 
 export const service = '/temporal.api.workflowservice.v1.WorkflowService/';
-export const respondActivity = Buffer.concat([bytes(1, token), bytes(2, payloads('{"ok":true,"amount":4711}')), bytes(3, '4711@worker-7'), bytes(4, 'payments')]);
+/** A worker's answer with the token that it was handed. */
+export const respondActivity = (handed) => Buffer.concat([bytes(1, handed), bytes(2, payloads('{"ok":true,"amount":4711}')), bytes(3, '4711@worker-7'), bytes(4, 'payments')]);
 export const startWorkflow = Buffer.concat([
   bytes(1, 'payments'), bytes(2, 'refund-4711'), bytes(3, bytes(1, 'Refund')), bytes(4, bytes(1, 'payments')),
   bytes(5, payloads('{"order":4711}')), bytes(9, '4711@client-1'), bytes(10, run),
 ]);
+/** What the engine answers a poll: a task with its token. */
+export const activityTask = Buffer.concat([
+  bytes(1, token), bytes(2, 'payments'), bytes(3, bytes(1, 'Refund')), bytes(4, Buffer.concat([bytes(1, 'refund-4711'), bytes(2, run)])),
+  bytes(5, bytes(1, 'charge')), bytes(6, '1'), bytes(8, payloads('{"order":4711}')), number(12, 1),
+]);
 export const pollActivity = Buffer.concat([bytes(1, 'payments'), bytes(2, Buffer.concat([bytes(1, 'payments'), number(2, 1)])), bytes(3, '4711@worker-7')]);
+
+/** The token in an answer to a poll, sealed as whoever handed it out seals it. */
+export const tokenOf = (body) => {
+  let at = 6;
+  let length = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = body[at++];
+    length += (byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  if (body[5] !== 10) throw new Error('the answer to a poll begins with something else than a token');
+  return body.subarray(at, at + length);
+};
 
 /** A signing key with its set, and a token for the worker's account. */
 export function identity() {

@@ -1,11 +1,12 @@
 // Postern beside nginx in one run: CPU per call, latency at half load, memory of idle polls, start-up. Ratios count, absolute times are this machine's.
 import { execFile } from 'node:child_process';
+import http2 from 'node:http2';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { frame, identity, respondActivity, service, startWorkflow } from './messages.mjs';
+import { activityTask, frame, identity, pollActivity, respondActivity, service, startWorkflow, tokenOf } from './messages.mjs';
 import { accepts, cpu, freePort, gate, nginx, resident, start, stopAll, until } from './parts.mjs';
 
 const { values: options } = parseArgs({ options: {
@@ -13,7 +14,7 @@ const { values: options } = parseArgs({ options: {
   polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryGzip|idlePoll]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryGzip|pollWithTask|idlePoll]');
   process.exit(0);
 }
 
@@ -38,6 +39,18 @@ const load = async (port, name, file, headers, calls, extra = []) => {
   if (ok !== calls) throw new Error(`${name}: ${ok} of ${calls} calls succeeded\n${stdout}`);
   return rate;
 };
+
+/** One call, as a worker makes it; its answer's body. */
+const call = (port, name, body) => new Promise((done, fail) => {
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  session.once('error', fail);
+  const stream = session.request({ ':method': 'POST', ':path': `${service}${name}`, 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${token}`, 'grpc-timeout': '30S' });
+  const parts = [];
+  stream.on('data', (part) => parts.push(part));
+  stream.on('error', fail);
+  stream.on('end', () => { session.close(); done(Buffer.concat(parts)); });
+  stream.end(body);
+});
 
 const percentiles = (log) => {
   const times = readFileSync(log, 'utf8').trim().split('\n').map((line) => Number(line.split('\t')[2])).sort((a, b) => a - b);
@@ -93,6 +106,7 @@ try {
   mkdirSync(htdocs, { recursive: true });
   const answer = Buffer.from('0a2430313961323033302d366139652d376439352d623161352d643464343462666236323563', 'hex');
   writeFileSync(join(htdocs, 'RespondActivityTaskCompleted'), frame(Buffer.alloc(0)));
+  writeFileSync(join(htdocs, 'PollActivityTaskQueue'), frame(activityTask));
   writeFileSync(join(htdocs, 'StartWorkflowExecution'), frame(answer));
   start('nghttpd', ['--no-tls', '-n1', '-m', '1000', '-d', join(folder, 'htdocs'), '--trailer', 'grpc-status: 0', '--address', '127.0.0.1', String(upstream)]);
   await until('engine stand-in', () => accepts(upstream));
@@ -110,9 +124,11 @@ try {
   const proxy = nginx(join(folder, 'nginx'), ports.nginx, upstream);
   await until('nginx', () => accepts(ports.nginx));
   const pids = { nginx: proxy.pid, postern: postern.pid };
-  if (wants('unary')) await unary('unary', 'RespondActivityTaskCompleted', respondActivity, false, ports, pids);
+  const answered = respondActivity(tokenOf(await call(ports.postern, 'PollActivityTaskQueue', frame(pollActivity))));
+  if (wants('unary')) await unary('unary', 'RespondActivityTaskCompleted', answered, false, ports, pids);
   if (wants('unaryStart')) await unary('unaryStart', 'StartWorkflowExecution', startWorkflow, false, ports, pids);
-  if (wants('unaryGzip')) await unary('unaryGzip', 'RespondActivityTaskCompleted', respondActivity, true, ports, pids);
+  if (wants('unaryGzip')) await unary('unaryGzip', 'RespondActivityTaskCompleted', answered, true, ports, pids);
+  if (wants('pollWithTask')) await unary('pollWithTask', 'PollActivityTaskQueue', pollActivity, false, ports, pids);
   postern.kill('SIGKILL');
   if (wants('startAsserted')) {
     // A signature for every call: the price of telling workflow code who started it.
