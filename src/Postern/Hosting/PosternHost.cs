@@ -52,6 +52,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         _runtime = new GateRuntime(loaded.Options, time, loggers);
         _identity = new JwtIdentitySource(loaded.Options.Identity, null, time, loggers.CreateLogger<JwtIdentitySource>());
         var limits = new LimitStage();
+        var audit = new AuditStage(_runtime.Audit, time, loggers.CreateLogger<AuditStage>());
         _stages = new GateStages(
             new RouteStage(_runtime.Metrics.Method("", "unknown", isPoll: false)),
             new AuthenticateStage(limits),
@@ -60,7 +61,8 @@ internal sealed partial class PosternHost : IAsyncDisposable
             new ForwardStage(_runtime.Wheel))
         {
             Limit = limits,
-            Audit = new AuditStage(_runtime.Audit, time, loggers.CreateLogger<AuditStage>()),
+            Audit = audit,
+            FailedTask = new FailedTaskStage(audit),
             Health = new HealthService(_draining.Token),
         };
         _stages.Swap(_runtime.Build(loaded.Options, loaded.Policy, _identity));

@@ -42,6 +42,9 @@ internal readonly record struct Demand
     /// own namespace falls under <c>worker.complete</c>.
     /// </summary>
     public bool UnlessDenied { get; init; }
+
+    /// <summary>Which kind of command inside a worker's answer makes it, in the engine's own numbers; 0 where the call itself does.</summary>
+    public byte Command { get; init; }
 }
 
 /// <summary>The part of a decision's input that is neither caller nor message.</summary>

@@ -20,4 +20,10 @@ internal sealed record Refusal(RefusalReason Reason, string Text, string? Detail
     /// Null for every other refusal.
     /// </summary>
     public string? HiddenNamespace { get; init; }
+
+    /// <summary>
+    /// Which kind of command inside a worker's answer was refused, as its demand says; 0 where it was the call itself. What a workflow commands is to the engine an
+    /// argument of its worker's call: the status says so, the reason stays what it is.
+    /// </summary>
+    public byte Command { get; init; }
 }

@@ -160,6 +160,11 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         // Asked about by its id, a namespace is called so in the refusal too: its name may be more than the caller may know. The record has both.
         var shown = call.Method.Row.Shape == TemporalShape.NamespaceById && call.Operation.NamespaceId is { } id ? demand with { Namespace = id } : demand;
         var refusal = PolicyRefusal.For(caller, shown, decision);
+        if (demand.Command != 0 && decision.Kind == DecisionKind.Deny)
+        {
+            return refusal with { Command = demand.Command };
+        }
+
         // To look at one namespace is to ask whether it is there.
         return call.Method.Row.Hides && decision.Kind == DecisionKind.Deny ? refusal with { HiddenNamespace = shown.Namespace } : refusal;
     }

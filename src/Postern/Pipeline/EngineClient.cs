@@ -25,8 +25,8 @@ internal readonly record struct EngineReply(int Status, string Text, ReadOnlyMem
 }
 
 /// <summary>
-/// The gate's own unary calls to one engine, in its own name and with a credential of its own. What it learns so decides about callers, and is shown to none that
-/// wasn't judged.
+/// The gate's own unary calls to one engine, in its own name and with a credential of its own, but for what it says for a caller. What it learns so decides about
+/// callers, and is shown to none that wasn't judged.
 /// </summary>
 internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minter, string? bearer, TimeProvider time)
 {
@@ -45,8 +45,19 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
     /// <param name="grant">The least that the stock authorizer asks for: <c>payments:read</c>, <c>temporal-system:read</c>.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <param name="headers">Further request headers.</param>
+    public Task<EngineReply> CallAsync(
+        TemporalMethod method, ReadOnlyMemory<byte> message, string grant, CancellationToken cancellation, params (string Name, string? Value)[] headers) =>
+        CallAsync(method, message, grant, s_self, cancellation, headers);
+
+    /// <inheritdoc cref="CallAsync(TemporalMethod, ReadOnlyMemory{byte}, string, CancellationToken, ValueTuple{string, string}[])"/>
+    /// <param name="method">The method.</param>
+    /// <param name="message">Its request, unframed.</param>
+    /// <param name="grant">The least that the stock authorizer asks for.</param>
+    /// <param name="caller">In whose name the engine is called: what it does then stands to that caller's account.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="headers">Further request headers.</param>
     public async Task<EngineReply> CallAsync(
-        TemporalMethod method, ReadOnlyMemory<byte> message, string grant, CancellationToken cancellation, params (string Name, string? Value)[] headers)
+        TemporalMethod method, ReadOnlyMemory<byte> message, string grant, Caller caller, CancellationToken cancellation, params (string Name, string? Value)[] headers)
     {
         if (pool.Take() is not { } lane)
         {
@@ -57,7 +68,7 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation, late.Token);
         try
         {
-            using var request = Request(method, message, grant);
+            using var request = Request(method, message, grant, caller);
             foreach (var (name, value) in headers)
             {
                 if (value is not null)
@@ -85,7 +96,7 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
         }
     }
 
-    private HttpRequestMessage Request(TemporalMethod method, ReadOnlyMemory<byte> message, string grant)
+    private HttpRequestMessage Request(TemporalMethod method, ReadOnlyMemory<byte> message, string grant, Caller caller)
     {
         var framed = new OutgoingMessage(FrameHead + message.Length);
         framed.Span[..FrameHead].Clear();
@@ -99,7 +110,7 @@ internal sealed class EngineClient(UpstreamPool pool, UpstreamTokenMinter? minte
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         request.Headers.TryAddWithoutValidation("grpc-timeout", "5S");
-        if ((minter?.For(s_self, grant).Header ?? bearer) is { } credential)
+        if ((minter?.For(caller, grant).Header ?? bearer) is { } credential)
         {
             request.Headers.TryAddWithoutValidation("authorization", credential);
         }

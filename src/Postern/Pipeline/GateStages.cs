@@ -23,6 +23,9 @@ internal sealed class GateStages(RouteStage route, AuthenticateStage authenticat
 
     public ForwardStage Forward => forward;
 
+    /// <summary>Behind the refusal of a command.</summary>
+    public required FailedTaskStage FailedTask { get; init; }
+
     /// <summary>In Forward's place, for what the gate answers itself.</summary>
     public AnswerStage Answer { get; } = new();
 

@@ -49,6 +49,10 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 ?? stages.Attach.Run(context)
                 ?? await stages.Audit.IntentAsync(context)
                 ?? await (AnswerStage.Answers(context) ? stages.Answer.RunAsync(context) : stages.Forward.RunAsync(context));
+            if (context.Refusal is { Command: not 0 } command)
+            {
+                context.Refusal = await stages.FailedTask.RunAsync(context, command);
+            }
         }
         catch (Exception e) when (IsClients(context, e))
         {

@@ -112,7 +112,7 @@ public sealed class EveryCallLeavesOneRecord
     // A worker may start children in its own namespace with no more than its role, unless a deny names them; its progress stays progress.
     [Theory]
     [InlineData("Refund", 0, "progress")]
-    [InlineData("Payout", GrpcCode.PermissionDenied, "progress")]
+    [InlineData("Payout", GrpcCode.InvalidArgument, "progress")]
     public async Task TaskAnswerWithAChild_IsProgress_UnlessADenyNamesIt(string type, int status, string @class)
     {
         await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = GateSetup.Policy + "\ndeny:\n  - { what: [workflow.start], where: { workflowType: Payout } }\n" });

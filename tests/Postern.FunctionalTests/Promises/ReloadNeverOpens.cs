@@ -127,7 +127,8 @@ public sealed class ReloadNeverOpens
             while (!stop.IsCancellationRequested)
             {
                 var answer = await gate.Client.CallAsync("RespondWorkflowTaskCompleted", both, token, Cancellation);
-                Assert.Equal(GrpcCode.PermissionDenied, answer.Status);
+                // Under B the worker may not answer at all, under A only not what it commands.
+                Assert.Contains(answer.Status, new[] { GrpcCode.PermissionDenied, GrpcCode.InvalidArgument });
                 var single = await StartAsync(gate, "worker", caller % 2 == 0 ? "payments" : "payroll");
                 Assert.Contains(single, new[] { 0, GrpcCode.PermissionDenied });
                 Interlocked.Increment(ref counts[single == 0 ? 0 : 1]);

@@ -227,10 +227,10 @@ public sealed class WhatIsJudgedIsWhatIsForwarded(GateFixture fixture) : IClassF
             },
         };
         var answer = await Gate.Client.CallAsync("RespondWorkflowTaskCompleted", message.ToByteArray(), Gate.Issuer.Token("worker"), TestContext.Current.CancellationToken);
-        Assert.Equal(allowed ? 0 : GrpcCode.PermissionDenied, answer.Status);
+        Assert.Equal(allowed ? 0 : GrpcCode.InvalidArgument, answer.Status);
         if (!allowed)
         {
-            await watch.RefusedAsync(answer.Message, "not-allowed", GrpcCode.PermissionDenied);
+            await watch.RefusedAsync(answer.Message, "not-allowed", GrpcCode.InvalidArgument);
         }
     }
 

@@ -11,6 +11,15 @@ internal struct DemandList
 
     public readonly ref readonly Demand this[int index] => ref _items![index];
 
+    /// <summary>Says of all demands from a place on which kind of command makes them.</summary>
+    public readonly void Mark(int from, FailedTaskCause command)
+    {
+        for (var i = from; i < Count; i++)
+        {
+            _items![i] = _items[i] with { Command = (byte)command };
+        }
+    }
+
     public void Add(in Demand demand)
     {
         _items ??= new Demand[1];

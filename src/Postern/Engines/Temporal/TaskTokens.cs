@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Google.Protobuf.Reflection;
 using Postern.Engines.Temporal.Lens;
 
@@ -146,6 +147,13 @@ internal sealed class TaskTokens
     {
         var id = Last(token, 1);
         return id.IsEmpty || id.ContainsAnyExceptInRange((byte)'!', (byte)'~') ? null : NameCache.Shared.Get(id);
+    }
+
+    /// <summary>The id of the workflow that a workflow task's token is for; null where it can't be read.</summary>
+    public static string? WorkflowIdOf(ReadOnlySpan<byte> token)
+    {
+        var id = Last(token, 2);
+        return id.IsEmpty ? null : Encoding.UTF8.GetString(id);
     }
 
     // The queue that a workflow task comes from: the normal one also where a sticky queue was polled.

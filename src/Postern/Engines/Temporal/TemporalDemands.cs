@@ -1,4 +1,5 @@
 using System.Text;
+using Google.Protobuf.Reflection;
 using Postern.Engines.Temporal.Lens;
 using Postern.Model;
 
@@ -21,7 +22,7 @@ internal partial class TemporalDemands
         _query = row.Narrowed is { } field ? lens.SlotOf(field) : -1;
     }
 
-    public static TemporalDemands For(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) => row.Shape switch
+    public static TemporalDemands For(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens, FileDescriptor file) => row.Shape switch
     {
         TemporalShape.Start => new StartDemands(row, names, reserved, lens),
         TemporalShape.SignalWithStart => new SignalWithStartDemands(row, names, reserved, lens),
@@ -31,7 +32,7 @@ internal partial class TemporalDemands
         TemporalShape.Batch => new BatchDemands(row, names, reserved, lens),
         TemporalShape.Reset => new ResetDemands(row, names, reserved, lens),
         TemporalShape.Poll => new PollDemands(row, names, reserved, lens),
-        TemporalShape.WorkflowTaskAnswer => new WorkflowTaskDemands(row, names, reserved, lens),
+        TemporalShape.WorkflowTaskAnswer => new WorkflowTaskDemands(row, names, reserved, lens, file),
         TemporalShape.WorkerReport => new WorkerReportDemands(row, names, reserved, lens),
         TemporalShape.ActivityOptions => new ActivityOptionsDemands(row, names, reserved, lens),
         TemporalShape.TaskQueueList => new TaskQueueListDemands(row, names, reserved, lens),
@@ -157,14 +158,16 @@ internal partial class TemporalDemands
     private void AddReserved(in MessageLens lens, in Demand first, ref DemandList more)
     {
         var reserved = IsReserved(in first) || _reserved.IsUsed(in lens, first.Namespace);
+        byte command = 0;
         for (var i = 0; i < more.Count && !reserved; i++)
         {
             reserved = IsReserved(in more[i]);
+            command = more[i].Command;
         }
 
         if (reserved)
         {
-            more.Add(OnCluster(in first));
+            more.Add(OnCluster(in first) with { Command = command });
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class TemporalMethod
         ];
         Lens = LensCompiler.Compile(Request, Reading);
         Names.Place(Lens);
-        Demands = TemporalDemands.For(row, Names, new ReservedPaths(Lens, reserved), Lens);
+        Demands = TemporalDemands.For(row, Names, new ReservedPaths(Lens, reserved), Lens, Request.File);
         Listing = TemporalListing.For(row, descriptor);
         Answer = descriptor.OutputType;
         AnswersTo = TaskTokens.KindOf(Name);

@@ -66,7 +66,7 @@ internal static class TemporalOperations
         Poll("PollWorkflowTaskQueue"),
         Poll("PollActivityTaskQueue"),
         Poll("PollNexusTaskQueue") with { Implied = [WorkerHeartbeat, ClusterAdmin] },
-        Progress("RespondWorkflowTaskCompleted", WorkerComplete, TemporalShape.WorkflowTaskAnswer) with { Implied = [WorkflowStart, WorkflowSignal, WorkflowCancel, WorkflowTerminate, WorkerPoll, NexusCall, ClusterAdmin] },
+        Progress("RespondWorkflowTaskCompleted", WorkerComplete, TemporalShape.WorkflowTaskAnswer) with { Implied = [WorkflowStart, WorkflowSignal, WorkflowCancel, WorkflowTerminate, ActivityStart, WorkerPoll, NexusCall, ClusterAdmin] },
         Progress("RespondWorkflowTaskFailed", WorkerComplete, TemporalShape.Answer),
         Progress("RespondActivityTaskCompleted", WorkerComplete, TemporalShape.Answer),
         Progress("RespondActivityTaskFailed", WorkerComplete, TemporalShape.Answer),

@@ -10,10 +10,13 @@ internal static class TemporalReadings
 
     private static readonly string[] s_postReset = ["post_reset_operations[].signal_workflow.signal_name", "post_reset_operations[].update_workflow_options"];
 
+    /// <summary>What is read of a signal-with-start, wherever it stands.</summary>
+    public static IReadOnlyList<string> SignalWithStart { get; } = [.. s_start[..6], "signal_name"];
+
     public static IEnumerable<string> Of(TemporalShape shape, MessageDescriptor request) => shape switch
     {
         TemporalShape.Start => s_start,
-        TemporalShape.SignalWithStart => [.. s_start[..6], "signal_name"],
+        TemporalShape.SignalWithStart => SignalWithStart,
         TemporalShape.MultiOperation =>
         [
             .. s_start.Select(p => "operations[].start_workflow." + p),
@@ -41,6 +44,10 @@ internal static class TemporalReadings
             Command("signal_external_workflow_execution", "signal_name"),
             Command("request_cancel_external_workflow_execution", "namespace"), Command("request_cancel_external_workflow_execution", "workflow_id"),
             Command("schedule_nexus_operation", "endpoint"), Command("schedule_nexus_operation", "service"), Command("schedule_nexus_operation", "operation"),
+            Command("schedule_nexus_operation", "input.data"), Command("schedule_nexus_operation", "input.metadata[].key"), Command("schedule_nexus_operation", "input.metadata[].value"),
+            Command("schedule_activity_task", "activity_id"), Command("schedule_activity_task", "activity_type.name"), Command("schedule_activity_task", "task_queue.name"),
+            Command("schedule_activity_task", "request_eager_execution"),
+            Command("continue_as_new_workflow_execution", "workflow_type.name"), Command("continue_as_new_workflow_execution", "task_queue.name"),
         ],
         TemporalShape.ActivityOptions => ["activity_options.task_queue.name"],
         TemporalShape.TaskQueueList => ["task_queues[]"],

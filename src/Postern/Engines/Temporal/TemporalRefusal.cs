@@ -9,6 +9,7 @@ namespace Postern.Engines.Temporal;
 /// </summary>
 internal readonly struct TemporalRefusal
 {
+    private const int InvalidArgument = 3;
     private const int NotFound = 5;
 
     private TemporalRefusal(int status, string message, byte[]? details)
@@ -36,8 +37,8 @@ internal readonly struct TemporalRefusal
         }
 
         var message = $"{refusal.Text} [call {callId}]";
-        var status = Code(refusal.Reason);
-        return new TemporalRefusal(status, message, refusal.Reason switch
+        var status = Code(refusal);
+        return new TemporalRefusal(status, message, refusal.Command != 0 ? null : refusal.Reason switch
         {
             RefusalReason.NotAllowed => RpcStatus(status, message, "PermissionDeniedFailure", to => WriteString(to, 1, "not-allowed")),
             // cause RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT = 1, scope RESOURCE_EXHAUSTED_SCOPE_NAMESPACE = 1
@@ -46,7 +47,7 @@ internal readonly struct TemporalRefusal
         });
     }
 
-    public static int Code(Refusal refusal) => refusal.HiddenNamespace is null ? Code(refusal.Reason) : NotFound;
+    public static int Code(Refusal refusal) => refusal.HiddenNamespace is not null ? NotFound : refusal.Command != 0 ? InvalidArgument : Code(refusal.Reason);
 
     public static int Code(RefusalReason reason) => reason switch
     {

@@ -96,6 +96,28 @@ internal static class ParserCheck
         return at == parsed.Count ? null : $"{at} elements, parsed {parsed.Count}";
     }
 
+    // Of plain values the last entry with a key counts, on both sides.
+    private static string? Entries(in MessageLens lens, LensField field, int frame, IDictionary map)
+    {
+        var (key, value) = (field.Node!.SlotOf("key"), field.Node!.SlotOf("value"));
+        var read = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (var element = lens.FirstOf(frame, field.Slot); element != 0; element = lens.NextOf(element))
+        {
+            read[lens.Text(element, key) ?? ""] = Convert.ToHexString(lens.Bytes(element, value));
+        }
+
+        foreach (DictionaryEntry entry in map)
+        {
+            var bytes = Convert.ToHexString(((ByteString)entry.Value!).Span);
+            if (read.GetValueOrDefault((string)entry.Key, "") is var other && !string.Equals(other, bytes, StringComparison.Ordinal))
+            {
+                return $"entry '{entry.Key}': {other}, parsed {bytes}";
+            }
+        }
+
+        return null;
+    }
+
     // The lens keeps every entry that was sent, also one whose key comes again, and merges what an entry says twice, as the server's parser does where this one
     // takes the last: what is judged may be more than what counts, never less.
     private static string? Map(in MessageLens lens, LensField field, int frame, IDictionary map)
@@ -107,6 +129,11 @@ internal static class ParserCheck
         }
 
         var value = field.Node!.Fields.Single(f => f.Name is "value");
+        if (value.Kind == LensKind.Bytes)
+        {
+            return Entries(in lens, field, frame, map);
+        }
+
         foreach (var parsed in map.Values.Cast<IMessage>())
         {
             var isFound = IsDefault(value.Node!, parsed);
