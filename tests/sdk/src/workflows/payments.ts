@@ -223,6 +223,12 @@ export async function Book(id: string): Promise<string> {
   return `booked ${id}`;
 }
 
+/** Starts a child in a namespace of others, as an SDK that lets one name it would. */
+export async function Reaches(namespace: string): Promise<string> {
+  Object.assign(workflowInfo(), { namespace });
+  return await executeChild(Payroll, { taskQueue: 'payroll' });
+}
+
 /** Only its name is asked about: a payroll run. */
 export async function Payroll(): Promise<string> {
   return 'paid';
