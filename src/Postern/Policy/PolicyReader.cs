@@ -64,9 +64,11 @@ internal static class PolicyReader
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var source in sources)
         {
+            // Without the folder: gates that read the same files from different places have the same policy, and take each other's page tokens.
+            var name = Path.GetFileName(source.Name);
             // Lengths first, so that no text can be moved from one file to the next without a new version.
-            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{source.Name.Length} {source.Text.Length} ")));
-            hash.AppendData(Encoding.UTF8.GetBytes(source.Name));
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name.Length} {source.Text.Length} ")));
+            hash.AppendData(Encoding.UTF8.GetBytes(name));
             hash.AppendData(Encoding.UTF8.GetBytes(source.Text));
         }
 

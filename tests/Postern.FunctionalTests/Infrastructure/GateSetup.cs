@@ -43,8 +43,17 @@ internal sealed record GateSetup
 
     public Func<ArrivedCall, StubAnswer> Script { get; init; } = static _ => StubAnswer.Ok();
 
+    /// <summary>The folder of a gate whose keys this one shares, as a volume that both mount.</summary>
+    public string? KeysOf { get; init; }
+
     public string Write(string folder, string issuer, string engine)
     {
+        if (KeysOf is not null)
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "data"));
+            Directory.CreateSymbolicLink(Path.Combine(folder, "data", "keys"), Path.Combine(KeysOf, "data", "keys"));
+        }
+
         File.WriteAllText(Path.Combine(folder, "policy.yaml"), PolicyText);
         var file = Path.Combine(folder, "postern.yaml");
         File.WriteAllText(file, $"""
