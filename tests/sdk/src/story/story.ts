@@ -8,8 +8,10 @@ import { callerAware, clientOf, refused, RunningWorker } from '../gate/clients.j
 import { type Addresses, until } from '../gate/processes.js';
 import { accountToken, personToken } from '../gate/tokens.js';
 import type { WhoStartedMe } from '../workflows/callers.js';
+import type { Reaches } from '../workflows/payments.js';
 import { check, type Steps } from './steps.js';
 
+const INVALID_ARGUMENT = 3;
 const PERMISSION_DENIED = 7;
 const UNAUTHENTICATED = 16;
 
@@ -139,6 +141,44 @@ export class Story {
       told.decision(await this.#call("the worker's first call", (r) => r.namespace === 'payroll' && r.caller === 'dev/payments-worker'));
     });
 
+    await steps.play('a workflow that reaches into a namespace of others is refused, and its history says why', async (told) => {
+      const workflowId = `${this.workflowId}-reaches`;
+      told.who("payments-worker, by what its workflow's code commands");
+      told.asked('a child workflow Payroll in namespace payroll, inside its answer to a workflow task in payments');
+      const handle = await this.#alice.workflow.start<typeof Reaches>('Reaches', { workflowId, taskQueue: 'payments', args: ['payroll'] });
+      const failed = await until('the workflow task has failed', 20_000, async () =>
+        (await handle.fetchHistory()).events?.find((e) => e.workflowTaskFailedEventAttributes)?.workflowTaskFailedEventAttributes);
+      const text = failed.failure?.message ?? '';
+      told.answer(`WorkflowTaskFailed = "${text}"`);
+      check(text.startsWith('Request unauthorized. payments-worker may not workflow.start in namespace payroll: '), 'the history does not say why');
+      told.decision(await this.#call("the worker's answer", (r) => r.operation.endsWith('RespondWorkflowTaskCompleted') && text.includes(r.id)));
+      await handle.terminate();
+    });
+
+    await steps.play('a stolen task token is worth nothing to another worker', async (told) => {
+      const taskQueue = 'payments-theft';
+      const workflowId = `${this.workflowId}-stolen`;
+      const handle = await this.#alice.workflow.start('Refund', { workflowId, taskQueue, args: [this.#order, 1] });
+      const { connection } = await clientOf(at.gate, this.#workerToken);
+      const poll = { namespace: 'payments', taskQueue: { name: taskQueue }, identity: 'robbed' };
+      const { taskToken } = await connection.withDeadline(Date.now() + 20_000, () => connection.workflowService.pollWorkflowTaskQueue(poll));
+      check((taskToken?.length ?? 0) > 0, 'no task came');
+      told.who('payroll-worker, who got hold of the token of a task that payments-worker polled');
+      const thief = await clientOf(at.gate, await accountToken(at.issuer, 'payroll-worker'), 'payroll');
+      for (const namespace of ['payments', 'payroll']) {
+        told.asked(`RespondWorkflowTaskCompleted in namespace ${namespace} with that token`);
+        const no = await refused(() => thief.workflowService.respondWorkflowTaskCompleted({ namespace, taskToken, identity: 'thief' }));
+        told.error(no.details);
+        check(no.code === (namespace === 'payments' ? PERMISSION_DENIED : INVALID_ARGUMENT), `unexpected code ${no.code}`);
+        const id = /\[call ([0-9A-Za-z]+)\]$/.exec(no.details)?.[1];
+        told.decision(await this.#call("the thief's answer", (r) => r.id === id));
+      }
+
+      await thief.connection.close();
+      await connection.close();
+      await handle.terminate();
+    });
+
     await steps.play('a forged identity is overwritten', async (told) => {
       const forger = await clientOf(at.gate, this.#aliceToken, 'payments', { identity: 'ceo@example.com' });
       const workflowId = `${this.workflowId}-forged`;
@@ -171,7 +211,7 @@ export class Story {
       const records = readAudit(at.audit).filter((r) => r.event === 'call' && !(r.decision === 'deny' && r.workflowId?.includes('-bob-allowed-')));
       for (const r of records.filter((r) => !/GetSystemInfo|DescribeNamespace|Poll.*Queue|Respond|Heartbeat/.test(r.operation) || r.decision === 'deny').slice(0, 20)) {
         const target = [r.namespace, r.taskQueue, r.workflowType, r.workflowId].filter(Boolean).join(' ');
-        told.answer(`${r.time.slice(11, 23)} ${(r.caller ?? '-').padEnd(21)} ${r.operation.split('/').at(-1)!.padEnd(27)} ${r.decision.padEnd(5)} ${(r.rule ?? '-').padEnd(12)} ${target}`);
+        told.answer(`${r.time.slice(11, 23)} ${(r.caller ?? '-').padEnd(21)} ${r.operation.split('/').at(-1)!.padEnd(28)} ${r.decision.padEnd(5)} ${(r.rule ?? '-').padEnd(12)} ${target}`);
       }
 
       for (const caller of ['dev/alice@example.com', 'dev/bob@example.com', 'dev/payments-worker']) {
