@@ -151,6 +151,17 @@ public sealed class CommandsAreJudgedToo : IAsyncLifetime
     }
 
     [Fact]
+    public async Task QueueOfTheSystem_InACommand_IsAFailedTaskToo()
+    {
+        var command = new Command { StartChildWorkflowExecutionCommandAttributes = new() { WorkflowId = "c", TaskQueue = new TaskQueue { Name = "/_sys/payments/1" } } };
+        var refused = await AnswerAsync("plain", 1, command);
+
+        Assert.Equal(GrpcCode.InvalidArgument, refused.Status);
+        Assert.Contains("cluster.admin", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("RespondWorkflowTaskFailed", Assert.Single(_gate.Engine.Calls).Operation);
+    }
+
+    [Fact]
     public async Task WorkerThatMayNotAnswerTheTask_FailsNothing()
     {
         var refused = await AnswerAsync("other", 1, new Command { StartChildWorkflowExecutionCommandAttributes = new() { Namespace = "payroll", WorkflowId = "c" } });

@@ -157,12 +157,16 @@ internal partial class TemporalDemands
 
     private void AddReserved(in MessageLens lens, in Demand first, ref DemandList more)
     {
-        var reserved = IsReserved(in first) || _reserved.IsUsed(in lens, first.Namespace);
+        var own = IsReserved(in first);
+        var reserved = own || _reserved.IsUsed(in lens, first.Namespace);
         byte command = 0;
-        for (var i = 0; i < more.Count && !reserved; i++)
+        for (var i = 0; i < more.Count && command == 0; i++)
         {
-            reserved = IsReserved(in more[i]);
-            command = more[i].Command;
+            if (IsReserved(in more[i]))
+            {
+                reserved = true;
+                command = own ? command : more[i].Command;
+            }
         }
 
         if (reserved)
