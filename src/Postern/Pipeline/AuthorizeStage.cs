@@ -12,12 +12,13 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
 {
     public ValueTask<Refusal?> RunAsync(Call call)
     {
-        if (call.Operation.NamespaceId is not null)
+        var decision = Decide(call, out var decisive);
+        if (call.Operation.NamespaceId is not null && decision.Kind != DecisionKind.Deny)
         {
+            // Who may nothing of the kind in any namespace makes nobody ask for its name.
             return ResolveAsync(call);
         }
 
-        var decision = Decide(call, out var decisive);
         if (decision.Kind != DecisionKind.CannotTell)
         {
             return new ValueTask<Refusal?>(Conclude(call, decision, decisive));

@@ -80,6 +80,7 @@ public sealed class WhatAMessageLacksIsLookedUp : IAsyncLifetime
         Assert.Equal(GrpcCode.PermissionDenied, (await CallAsync("SignalWorkflowExecution", Requests.Signal(), "stranger")).Status);
         Assert.Equal(GrpcCode.PermissionDenied, (await CallAsync("SignalWorkflowExecution", Requests.Signal("ledger"), "refunds")).Status);
         Assert.Equal(GrpcCode.PermissionDenied, (await CallAsync("SignalWorkflowExecution", Requests.Signal(), "reader")).Status);
+        Assert.Equal(GrpcCode.NotFound, (await CallAsync("DescribeNamespace", new DescribeNamespaceRequest { Id = "9d2f7a60-2a3b-4c4d-8e5f-6a7b8c9d0e1f" }.ToByteArray(), "stranger")).Status);
         Assert.Equal(0, Lookups);
     }
 
