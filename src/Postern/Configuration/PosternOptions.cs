@@ -2,6 +2,7 @@ using Postern.Audit;
 using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
+using Postern.Storage;
 
 namespace Postern.Configuration;
 
@@ -24,6 +25,9 @@ internal sealed record PosternOptions
     /// <summary>Folder for signing keys and the store. Required.</summary>
     [Required("/var/lib/postern"), Path(PathKind.Folder)]
     public string Data { get; init; } = "";
+
+    /// <summary>Where accounts, keys, sessions and revocations are kept. Default: SQLite in the data folder. Restart-only.</summary>
+    public StorageOptions Storage { get; init; } = new();
 
     /// <summary>What stands behind the gate. Required: at least one.</summary>
     public EnginesOptions Engines { get; init; } = new();

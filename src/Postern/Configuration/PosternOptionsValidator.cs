@@ -3,6 +3,7 @@ using Postern.Audit;
 using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
+using Postern.Storage;
 
 namespace Postern.Configuration;
 
@@ -27,6 +28,7 @@ internal static class PosternOptionsValidator
         ValidateEngines(options, problems);
         IdentityValidator.Validate(options.Identity, "identity", problems);
         AuditValidator.Validate(options.Audit, "audit", problems);
+        StorageValidator.Validate(options.Storage, "storage", problems);
     }
 
     private static void ValidateNetworks(PosternOptions options, Problems problems)

@@ -17,4 +17,5 @@ internal static class EventIds
     public const int Forwarding = 1800;
     public const int Admin = 1900;
     public const int Commands = 2000;
+    public const int Storage = 2100;
 }
