@@ -40,8 +40,14 @@ internal sealed class Operation
     /// <summary>The demands that its fields and nested parts make on top.</summary>
     public Demand[] More { get; init; } = [];
 
-    /// <summary>The sticky queue that is polled, which hands out the tasks of one worker's runs; <see cref="TaskQueue"/> is then its normal queue. Null otherwise.</summary>
+    /// <summary>
+    /// The sticky queue that is polled, which hands out the tasks of one worker's runs, or on which an answer has its run's next tasks left; <see cref="TaskQueue"/> is
+    /// then its normal queue. Null otherwise.
+    /// </summary>
     public string? StickyQueue { get; init; }
+
+    /// <summary>Why the call is refused even where all its demands are allowed: a part of it can't be read. Null for most.</summary>
+    public Refusal? Fault { get; init; }
 
     public int Count => 1 + More.Length;
 
@@ -64,6 +70,7 @@ internal sealed class Operation
             Target = Target,
             MoreNamespaces = MoreNamespaces,
             StickyQueue = StickyQueue,
+            Fault = Fault,
             Query = Query,
             First = first,
             More = Array.ConvertAll(More, demand => complete(demand)),

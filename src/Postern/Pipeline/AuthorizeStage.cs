@@ -55,13 +55,14 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         if (call.Method.Row.IsTaskPoll)
         {
             pollers.Note(call.Token.Caller, call.Operation, call.Time);
-            if (call.Operation.StickyQueue is not null && !sticky.Admit(call.Engine.Name, call.Token.Caller, call.Operation))
-            {
-                return new Refusal(RefusalReason.NotAllowed, "Request unauthorized. The sticky task queue belongs to another worker.", "sticky queue of another caller or normal queue");
-            }
         }
 
-        return null;
+        if (call.Operation.StickyQueue is not null && !sticky.Admit(call.Engine.Name, call.Token.Caller, call.Operation, isPoll: call.Method.Row.IsTaskPoll))
+        {
+            return new Refusal(RefusalReason.NotAllowed, "Request unauthorized. The sticky task queue belongs to another worker.", "sticky queue of another caller or normal queue");
+        }
+
+        return call.Operation.Fault;
     }
 
     // The message names its namespace by an id, or a token that nobody sealed names one besides.
@@ -109,6 +110,11 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
                 return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, "the engine can't be asked about the workflow"), decisive);
             }
 
+            if (!facts.Exists && StartedBy(call.Operation, asked) is { } start)
+            {
+                facts = new RunFacts(true, start.WorkflowType, start.TaskQueue, facts.Activities);
+            }
+
             if (!facts.Exists)
             {
                 // What isn't there is refused as what may not be touched: the words don't tell which of the two it is.
@@ -123,6 +129,22 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
                 return Conclude(call, decision, decisive);
             }
         }
+    }
+
+    // What signal- or update-with-start is about isn't there yet, most often: then it is what the same call starts.
+    private static Demand? StartedBy(Operation operation, in Demand asked)
+    {
+        for (var i = 0; i < operation.Count; i++)
+        {
+            ref readonly var demand = ref operation[i];
+            if (demand.Permission == Permission.WorkflowStart
+                && string.Equals(demand.WorkflowId, asked.WorkflowId, StringComparison.Ordinal) && string.Equals(demand.Namespace, asked.Namespace, StringComparison.Ordinal))
+            {
+                return demand;
+            }
+        }
+
+        return null;
     }
 
     private static Demand Complete(Demand demand, in Demand asked, RunFacts facts)

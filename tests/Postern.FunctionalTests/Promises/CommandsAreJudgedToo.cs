@@ -118,7 +118,7 @@ public sealed class CommandsAreJudgedToo : IAsyncLifetime
         var answer = Answer(1, new Command { StartChildWorkflowExecutionCommandAttributes = new() { Namespace = "payroll", WorkflowId = "c" } });
         answer.WorkerVersionStamp = new WorkerVersionStamp { BuildId = "b-1", UseVersioning = true };
         answer.DeploymentOptions = new WorkerDeploymentOptions { DeploymentName = "refunds", BuildId = "b-2" };
-        answer.StickyAttributes = new StickyExecutionAttributes { WorkerTaskQueue = new TaskQueue { Name = "sticky" }, ScheduleToStartTimeout = new Duration { Seconds = 5 } };
+        answer.StickyAttributes = new StickyExecutionAttributes { WorkerTaskQueue = new TaskQueue { Name = "host:3f6e7a9c1b2d4e5f8a7b6c5d4e3f2a1b" }, ScheduleToStartTimeout = new Duration { Seconds = 5 } };
         var watch = new Watch(_gate);
         var refused = await CallAsync("plain", answer);
 
@@ -221,13 +221,21 @@ public sealed class CommandsAreJudgedToo : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Unreadable))]
-    public async Task SystemCommandThatCannotBeRead_IsRefused(string name)
+    public async Task SystemCommandThatCannotBeRead_IsAFailedTask_OnceItsWorkerMayAnswerIt(string name)
     {
         var watch = new Watch(_gate);
-        var answer = await AnswerAsync("plain", 1, s_unreadable[name]);
+        foreach (var (caller, attempt, status) in new[] { ("plain", 2, GrpcCode.InvalidArgument), ("other", 1, GrpcCode.PermissionDenied) })
+        {
+            var alone = await AnswerAsync(caller, (byte)attempt, s_unreadable[name]);
+            Assert.Equal(status, alone.Status);
+            await watch.RefusedAsync(alone.Message, status == GrpcCode.InvalidArgument ? "unreadable" : "not-allowed", status);
+        }
 
+        var answer = await AnswerAsync("plain", 1, s_unreadable[name]);
         Assert.Equal(GrpcCode.InvalidArgument, answer.Status);
-        await watch.RefusedAsync(answer.Message, "unreadable", GrpcCode.InvalidArgument);
+        var report = RespondWorkflowTaskFailedRequest.Parser.ParseFrom(Assert.Single(_gate.Engine.Calls).Message);
+        Assert.Equal((WorkflowTaskFailedCause.BadScheduleNexusOperationAttributes, answer.Message), (report.Cause, report.Failure.Message));
+        Assert.Equal("unreadable", (await watch.RecordAsync(answer.Message))["refusal"]);
     }
 
     private static SignalWithStartWorkflowExecutionRequest SignalWithStart(string queue, string id = "target", string ns = "payments") => new()

@@ -167,6 +167,27 @@ public sealed class TaskIsAnsweredByWhoMayPollIt : IAsyncLifetime
         Assert.Equal(0, (await PollStickyAsync("refunds", "refunds", sticky)).Status);
     }
 
+    /// <summary>Where a run's next tasks are left is where they are handed out: neither on another worker's sticky queue nor on a queue that the worker may not poll.</summary>
+    [Fact]
+    public async Task NextTasksOfARun_AreLeftOnNoOtherWorkersQueue()
+    {
+        const string mine = "host:3f6e7a9c1b2d4e5f8a7b6c5d4e3f2a1c";
+        const string theirs = "host:3f6e7a9c1b2d4e5f8a7b6c5d4e3f2a1d";
+        await PollStickyAsync("refunds", "refunds", mine);
+        await PollStickyAsync("payouts", "payouts", theirs);
+
+        foreach (var (sticky, status) in new[] { (mine, 0), ("host:3f6e7a9c1b2d4e5f8a7b6c5d4e3f2a1e", 0), ("refunds", 0), (theirs, GrpcCode.PermissionDenied), ("payouts", GrpcCode.PermissionDenied) })
+        {
+            var message = new RespondWorkflowTaskCompletedRequest
+            {
+                Namespace = "payments",
+                TaskToken = _gate.SealedToken(TaskKind.Workflow, queue: "refunds"),
+                StickyAttributes = new() { WorkerTaskQueue = new TaskQueue { Name = sticky, Kind = TaskQueueKind.Sticky, NormalName = "refunds" } },
+            };
+            Assert.Equal((sticky, status), (sticky, (await CallAsync("RespondWorkflowTaskCompleted", message, "refunds")).Status));
+        }
+    }
+
     [Fact]
     public async Task TaskOfAnotherNormalQueue_IsNotHandedOutByAStickyPoll()
     {

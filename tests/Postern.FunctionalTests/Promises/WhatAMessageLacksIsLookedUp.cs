@@ -61,6 +61,27 @@ public sealed class WhatAMessageLacksIsLookedUp : IAsyncLifetime
         Assert.Equal(foreign.Message[..foreign.Message.IndexOf("[call", StringComparison.Ordinal)], absent.Message[..absent.Message.IndexOf("[call", StringComparison.Ordinal)]);
     }
 
+    /// <summary>Both halves of signal-with-start under a rule on the type: of the run that is there, or of the one that the call starts where there is none.</summary>
+    [Theory]
+    [InlineData("Refund", null, 0)]
+    [InlineData("Refund", "Refund", 0)]
+    [InlineData("Refund", "Payout", GrpcCode.PermissionDenied)]
+    [InlineData("Payout", null, GrpcCode.PermissionDenied)]
+    [InlineData("Payout", "Refund", GrpcCode.PermissionDenied)]
+    public async Task SignalWithStart_IsOfTheTypeThatRuns_OrOfTheOneThatItStarts(string started, string? running, int status)
+    {
+        _lookup = _ => running is null ? StubAnswer.Error(5, "workflow not found for ID: w-1") : RunOf(running);
+        var signal = new SignalWithStartWorkflowExecutionRequest
+        {
+            Namespace = "payments", WorkflowId = "w-1", WorkflowType = new WorkflowType { Name = started }, TaskQueue = new TaskQueue { Name = "refunds" }, SignalName = "go",
+        };
+        var start = StartWorkflowExecutionRequest.Parser.ParseFrom(Requests.Start(type: started, queue: "refunds"));
+        start.WorkflowIdConflictPolicy = Temporalio.Api.Enums.V1.WorkflowIdConflictPolicy.TerminateExisting;
+
+        Assert.Equal(status, (await CallAsync("SignalWithStartWorkflowExecution", signal.ToByteArray(), "refunds")).Status);
+        Assert.Equal(status, (await CallAsync("StartWorkflowExecution", start.ToByteArray(), "refunds")).Status);
+    }
+
     [Fact]
     public async Task EngineThatCannotBeAsked_IsCannotTell()
     {

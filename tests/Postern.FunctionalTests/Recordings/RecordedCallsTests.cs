@@ -1,6 +1,8 @@
 using Google.Protobuf;
 using Postern.Engines.Temporal;
 using Postern.FunctionalTests.Infrastructure;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.WorkflowService.V1;
 
 namespace Postern.FunctionalTests.Recordings;
 
@@ -30,6 +32,8 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
     /// <summary>Answer headers that the server framework adds: the date, and a length of 0 where nothing but the head is sent.</summary>
     private static bool IsFrameworks((string Name, string Value) header) => header.Name == "date" || header == ("content-length", "0");
 
+    private readonly Dictionary<string, string> _normalQueues = new(StringComparer.Ordinal);
+
     private Gate Gate => playback.Gate;
 
     public static TheoryData<string> Names => [.. Recording.Names.Where(name => name != "raw/edge_cases")];
@@ -44,6 +48,7 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
         foreach (var call in Recording.Read(name).Where(call => call.IsWhole && TemporalApi.Methods.ContainsKey(call.Path)))
         {
             played++;
+            NoteStickyQueue(call);
             if (OwnAnswers.Contains(call.Operation))
             {
                 continue;
@@ -82,6 +87,15 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
     private List<(string, string)> HeadersOf(RecordedCall call) =>
         [.. call.RequestHeaders.Where(header => header.Name != "authorization"), ("authorization", "Bearer " + playback.Token)];
 
+    // Which queue a worker's sticky queue belongs to, as its polls say.
+    private void NoteStickyQueue(RecordedCall call)
+    {
+        if (call.Operation == "PollWorkflowTaskQueue" && PollWorkflowTaskQueueRequest.Parser.ParseFrom(GrpcFrame.Message(call.RequestBody)).TaskQueue is { Kind: TaskQueueKind.Sticky } queue)
+        {
+            _normalQueues[queue.Name] = queue.NormalName;
+        }
+    }
+
     // A worker in front of the gate answers with the token that the gate handed it: the recorded one, sealed.
     private byte[] Sealed(RecordedCall call)
     {
@@ -98,7 +112,9 @@ public sealed class RecordedCallsTests(Playback playback) : IClassFixture<Playba
             return call.RequestBody;
         }
 
-        var facts = new TaskFacts(TaskTokens.KindOf(call.Operation), (string)request.FindFieldByName("namespace").Accessor.GetValue(message), "q");
+        var sticky = (message as RespondWorkflowTaskCompletedRequest)?.StickyAttributes?.WorkerTaskQueue?.Name ?? "";
+        var facts = new TaskFacts(
+            TaskTokens.KindOf(call.Operation), (string)request.FindFieldByName("namespace").Accessor.GetValue(message), _normalQueues.GetValueOrDefault(sticky, "q"));
         token.Accessor.SetValue(message, ByteString.CopyFrom(Gate.Sealing.Seal(own.Span, facts)));
         return GrpcFrame.Of(message.ToByteArray());
     }

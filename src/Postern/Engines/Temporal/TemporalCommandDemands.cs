@@ -38,24 +38,34 @@ internal partial class TemporalDemands
         private readonly int _endpoint = InCommand(lens, Nexus + ".endpoint");
         private readonly int _service = InCommand(lens, Nexus + ".service");
         private readonly int _operation = InCommand(lens, Nexus + ".operation");
+        private readonly int _sticky = lens.SlotOf("sticky_attributes.worker_task_queue.name");
         private readonly SystemOperation _system = new(lens.At("commands")!.Node!, Nexus + ".", file);
 
         // What the server itself would do for a workflow is a call like any other: it is judged, or it doesn't pass.
-        protected override Refusal? Check(in MessageLens lens, in Demand first)
+        protected override Refusal? Fault(in MessageLens lens, in Demand first)
         {
             for (var command = lens.FirstOf(0, _commands); command != 0; command = lens.NextOf(command))
             {
                 if (IsSystem(in lens, command) && _system.Fault(in lens, command, first.Namespace) is { } fault)
                 {
-                    return TemporalReader.Unreadable($"A command for the endpoint {SystemOperation.Endpoint} can't be read.", fault);
+                    return TemporalReader.Unreadable($"A command for the endpoint {SystemOperation.Endpoint} can't be read.", fault) with { Command = (byte)FailedTaskCause.Nexus };
                 }
             }
 
-            return base.Check(in lens, in first);
+            return null;
         }
+
+        // The server leaves the run's next tasks there, and who polls it is handed them.
+        protected override string? StickyQueue(in MessageLens lens) => lens.Name(0, _sticky);
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
+            if (lens.Name(0, _sticky) is { } sticky && !IsGenerated(sticky))
+            {
+                // To the server a queue is its name, sticky or not: by calling another's normal queue sticky one would hand its workers any run.
+                more.Add(new Demand { Permission = Permission.WorkerPoll, Namespace = first.Namespace, TaskQueue = sticky, Unknown = first.Unknown & Dimensions.Namespace });
+            }
+
             for (var command = lens.FirstOf(0, _commands); command != 0; command = lens.NextOf(command))
             {
                 var before = more.Count;
@@ -151,7 +161,11 @@ internal partial class TemporalDemands
         {
             if (IsSystem(in lens, command))
             {
-                _system.Add(in lens, command, in first, ref more);
+                if (_system.Fault(in lens, command, first.Namespace) is null)
+                {
+                    _system.Add(in lens, command, in first, ref more);
+                }
+
                 return;
             }
 

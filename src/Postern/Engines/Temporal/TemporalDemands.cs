@@ -72,6 +72,7 @@ internal partial class TemporalDemands
             Target = Target(in lens, in first),
             StickyQueue = StickyQueue(in lens),
             MoreNamespaces = more.OtherNamespaces(first.Namespace),
+            Fault = Fault(in lens, in first),
             Query = _query >= 0 ? Query(in lens, lens.Text(0, _query) ?? "") : null,
             First = first,
             More = more.ToArray(),
@@ -88,7 +89,10 @@ internal partial class TemporalDemands
         return none ? null : TemporalReader.Unreadable("Namespace not set on request.", "no namespace");
     }
 
-    /// <summary>The sticky queue that is polled; null where none is.</summary>
+    /// <summary>Why the call is refused although it could be judged as far as it was read; null where it was read whole.</summary>
+    protected virtual Refusal? Fault(in MessageLens lens, in Demand first) => null;
+
+    /// <summary>The sticky queue that is polled, or on which an answered run's next tasks are to be left; null where none is.</summary>
     protected virtual string? StickyQueue(in MessageLens lens) => null;
 
     /// <summary>Adds what the message asks for beyond the base demand, which it may complete.</summary>
@@ -162,7 +166,7 @@ internal partial class TemporalDemands
         byte command = 0;
         for (var i = 0; i < more.Count && command == 0; i++)
         {
-            if (IsReserved(in more[i]))
+            if (IsReserved(in more[i]) || (more[i].Command != 0 && TemporalReserved.IsWorkflow(more[i].WorkflowId)))
             {
                 reserved = true;
                 command = own ? command : more[i].Command;

@@ -133,7 +133,7 @@ internal static class TemporalOperations
             Shape = TemporalShape.Batch,
             Unknown = Dimensions.WorkflowType,
             Narrowed = "visibility_query",
-            Implied = [WorkflowTerminate, WorkflowSignal, WorkflowCancel, WorkflowDelete, WorkflowReset, WorkflowOptions, ActivityManage, ActivityCancel, ActivityTerminate, ActivityDelete],
+            Implied = [WorkflowTerminate, WorkflowSignal, WorkflowCancel, WorkflowDelete, WorkflowReset, WorkflowOptions, ActivityManage, ActivityCancel, ActivityTerminate, ActivityDelete, ActivityStart],
         },
         Change("StopBatchOperation", BatchStop),
         See("DescribeBatchOperation", BatchRead),
@@ -145,7 +145,7 @@ internal static class TemporalOperations
         See("ListWorkflowRules", RuleRead),
 
         // Activities: those of workflows, then those that stand alone.
-        Change("UpdateActivityOptions", ActivityManage) with { Shape = TemporalShape.ActivityOptions, Unknown = OfActivity },
+        Change("UpdateActivityOptions", ActivityManage) with { Shape = TemporalShape.ActivityOptions, Unknown = OfActivity, Implied = [ActivityStart] },
         Change("PauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("UnpauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("ResetActivity", ActivityManage) with { Unknown = OfActivity },
@@ -160,7 +160,7 @@ internal static class TemporalOperations
         Change("PauseActivityExecution", ActivityManage) with { Unknown = OfActivity },
         Change("ResetActivityExecution", ActivityManage) with { Unknown = OfActivity },
         Change("UnpauseActivityExecution", ActivityManage) with { Unknown = OfActivity },
-        Change("UpdateActivityExecutionOptions", ActivityManage) with { Shape = TemporalShape.ActivityOptions, Unknown = OfActivity },
+        Change("UpdateActivityExecutionOptions", ActivityManage) with { Shape = TemporalShape.ActivityOptions, Unknown = OfActivity, Implied = [ActivityStart] },
 
         // Nexus operations that stand alone.
         Change("StartNexusOperationExecution", NexusCall),

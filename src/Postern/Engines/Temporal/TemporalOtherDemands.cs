@@ -6,6 +6,10 @@ namespace Postern.Engines.Temporal;
 
 internal partial class TemporalDemands
 {
+    // An activity that is moved to another queue has its work done there: as if it were started there.
+    private static Demand Moved(in Demand managed, string queue) =>
+        managed with { Permission = Permission.ActivityStart, TaskQueue = queue, Unknown = managed.Unknown & ~Dimensions.TaskQueue };
+
     private sealed class BatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private const Dimensions OfWorkflow = Dimensions.WorkflowType | Dimensions.WorkflowId | Dimensions.TaskQueue;
@@ -48,7 +52,7 @@ internal partial class TemporalDemands
                 _postReset.Add(in lens, in demand, ref more);
                 if (lens.Name(0, _queue) is { } queue)
                 {
-                    more.Add(demand with { TaskQueue = queue, Unknown = demand.Unknown & ~Dimensions.TaskQueue });
+                    more.Add(Moved(in demand, queue));
                 }
             }
         }
@@ -91,10 +95,9 @@ internal partial class TemporalDemands
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
-            // The queue that the activity is moved to must be allowed as well as the one that it leaves, which only the engine knows.
             if (lens.Name(0, _queue) is { } queue)
             {
-                more.Add(first with { TaskQueue = queue, Unknown = first.Unknown & ~Dimensions.TaskQueue });
+                more.Add(Moved(in first, queue));
             }
         }
     }

@@ -25,6 +25,9 @@ internal static class TemporalReserved
     /// <summary>A workflow that the server runs for something else: <c>temporal-sys-scheduler:nightly</c> is the schedule <c>nightly</c>.</summary>
     public static bool IsWorkflow(ReadOnlySpan<byte> id) => id.StartsWith("temporal-sys-"u8);
 
+    /// <inheritdoc cref="IsWorkflow(ReadOnlySpan{byte})"/>
+    public static bool IsWorkflow(string? id) => id is not null && id.StartsWith("temporal-sys-", StringComparison.Ordinal);
+
     /// <summary>Where the server leaves word for one worker of this namespace: <c>temporal-sys/worker-commands/(namespace)/(key)</c>.</summary>
     public static bool IsOwnMailbox(string? queue, string? ns)
     {

@@ -8,6 +8,22 @@ internal partial class TemporalDemands
     // Its name says nothing about the work that the worker may take.
     private static Demand WithoutMailbox(in Demand demand) => demand with { TaskQueue = null, Waived = demand.Waived | Dimensions.TaskQueue };
 
+    // Every SDK puts a random UUID into the name of its sticky queue: 32 hexadecimal digits, dashes or not.
+    private static bool IsGenerated(string? name)
+    {
+        var digits = 0;
+        foreach (var c in name ?? "")
+        {
+            digits = char.IsAsciiHexDigit(c) ? digits + 1 : c == '-' ? digits : 0;
+            if (digits >= 32)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private sealed class PollDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private const int Sticky = 2; // TASK_QUEUE_KIND_STICKY
@@ -40,33 +56,24 @@ internal partial class TemporalDemands
 
             _queues.Add(in lens, in first, ref more);
         }
-
-        // Every SDK puts a random UUID into the name of its sticky queue: 32 hexadecimal digits, dashes or not.
-        private static bool IsGenerated(string? name)
-        {
-            var digits = 0;
-            foreach (var c in name ?? "")
-            {
-                digits = char.IsAsciiHexDigit(c) ? digits + 1 : c == '-' ? digits : 0;
-                if (digits >= 32)
-                {
-                    return true;
-                }
-            }
-
-            return false;
-        }
     }
 
     private sealed class WorkerReportDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly WorkerQueues _queues = new(lens);
+        private readonly int _sticky = lens.SlotOf("sticky_task_queue");
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
             if (TemporalReserved.IsOwnMailbox(first.TaskQueue, first.Namespace))
             {
                 first = WithoutMailbox(in first);
+            }
+
+            if (lens.Name(0, _sticky) is { } sticky && !IsGenerated(sticky))
+            {
+                // What is called sticky here is unloaded by its name: another's normal queue too.
+                more.Add(first with { TaskQueue = sticky });
             }
 
             _queues.Add(in lens, in first, ref more);
