@@ -17,6 +17,7 @@ internal sealed class Glob
         Suffix = IsExact ? "" : pieces[^1];
         _middle = IsExact ? [] : [.. pieces[1..^1].Where(p => p.Length > 0).Select(p => new Piece(p))];
         IsAny = !IsExact && Prefix.Length + Suffix.Length + _middle.Length == 0;
+        IsPrefix = !IsExact && Prefix.Length > 0 && Suffix.Length + _middle.Length == 0;
     }
 
     /// <summary>The pattern as written.</summary>
@@ -27,6 +28,9 @@ internal sealed class Glob
 
     /// <summary>Nothing but <c>*</c>: matches every name.</summary>
     public bool IsAny { get; }
+
+    /// <summary>Text and nothing but <c>*</c> behind it: matches every name that begins with the text.</summary>
+    public bool IsPrefix { get; }
 
     /// <summary>What stands before the first <c>*</c>; the whole text where there is none.</summary>
     public string Prefix { get; }

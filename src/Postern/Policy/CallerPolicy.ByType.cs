@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Postern.Model;
 
 namespace Postern.Policy;
@@ -6,14 +5,13 @@ namespace Postern.Policy;
 /// <summary>Calls that act on whatever a query finds: not whether, but for which workflow types.</summary>
 internal sealed partial class CallerPolicy
 {
-    // A query with more names is nothing that a person wrote rules for, and engines limit how long one may be.
-    private const int MostTypes = 200;
-
-    // Stands for every type that no rule names: only exact names are compared, and no rule can hold this one.
-    private const string AnyOther = "\0";
+    // No server limits a query's length itself, but what it asks its store does: SQLite goes a thousand conditions deep, Elasticsearch joins 1024, each range being one
+    // or more. Names stand in lists, which hold far more; each still is one more decision.
+    private const int MostRanges = 200;
+    private const int MostTypes = 2000;
 
     /// <summary>
-    /// Decides a call that can't be told because it doesn't name a workflow type, as if it were asked once for each type that rules name and once for any other.
+    /// Decides a call that can't be told because it doesn't name a workflow type, as if it were asked once for each type and each beginning of types that rules name, and once for any other.
     /// </summary>
     /// <param name="demands">As of <see cref="DecideAll(ReadOnlySpan{Demand}, in Circumstances, out int)"/>.</param>
     /// <param name="circumstances">Source and time of the call.</param>
@@ -23,44 +21,39 @@ internal sealed partial class CallerPolicy
     {
         types = null;
         var plain = DecideAll(demands, circumstances, out _);
-        var named = new SortedSet<string>(StringComparer.Ordinal);
+        var patterns = new TypePatterns();
         foreach (var demand in demands)
         {
-            if (DependsOnType(demand) && !(allows.TryNameTypes(demand, circumstances, named) && denies.TryNameTypes(demand, circumstances, named)))
+            if (DependsOnType(demand) && !(allows.TryCollectTypes(demand, circumstances, patterns) && denies.TryCollectTypes(demand, circumstances, patterns)))
             {
                 return plain;
             }
         }
 
-        if (named.Count is 0 or > MostTypes)
+        if (patterns.Count is 0 or > MostTypes || patterns.Ranges > MostRanges)
         {
             return plain;
         }
 
-        var other = DecideFor(AnyOther, demands, circumstances);
-        if (other.Kind == DecisionKind.CannotTell)
+        var (allowed, decided) = (new HashSet<string>(StringComparer.Ordinal), default(Decision));
+        foreach (var type in patterns.Samples())
         {
-            return plain;
-        }
-
-        var (chosen, allow) = (ImmutableArray.CreateBuilder<string>(), other);
-        foreach (var name in named)
-        {
-            var one = DecideFor(name, demands, circumstances);
+            var one = DecideFor(type, demands, circumstances);
             if (one.Kind == DecisionKind.CannotTell)
             {
                 return plain;
             }
 
-            allow = allow.IsAllowed ? allow : one;
-            if (one.IsAllowed != other.IsAllowed)
+            // The first allow, or where there is none the deny of what no rule names, which comes last.
+            decided = allowed.Count > 0 ? decided : one;
+            if (one.IsAllowed)
             {
-                chosen.Add(name);
+                allowed.Add(type);
             }
         }
 
-        types = chosen.Count > 0 ? new WorkflowTypes(other.IsAllowed, chosen.ToImmutable()) : null;
-        return types is not null || !other.IsAllowed ? allow : plain;
+        types = patterns.Choose(allowed.Contains);
+        return types is not null || allowed.Count == 0 ? decided : plain;
     }
 
     private Decision DecideFor(string type, ReadOnlySpan<Demand> demands, in Circumstances circumstances)

@@ -37,10 +37,10 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
     }
 
     /// <summary>
-    /// Collects the workflow types on which rules that may speak of the demand are conditioned. False where one of them is conditioned on a pattern, which
-    /// can't be written as a list of names.
+    /// Collects the workflow types on which rules that may speak of the demand are conditioned. False where one of them is conditioned on what is neither a
+    /// name nor a beginning of names, which no query can say.
     /// </summary>
-    public bool TryNameTypes(in Demand demand, in Circumstances circumstances, SortedSet<string> named)
+    public bool TryCollectTypes(in Demand demand, in Circumstances circumstances, TypePatterns types)
     {
         var scope = demand.ClusterScope ? RuleScope.Cluster : RuleScope.Namespaces;
         foreach (var rule in rules)
@@ -54,12 +54,10 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
 
                 foreach (var pattern in part.Where.FirstOrDefault(c => c.Dimension == Dimensions.WorkflowType)?.Patterns ?? [])
                 {
-                    if (!pattern.IsExact)
+                    if (!types.TryAdd(pattern))
                     {
                         return false;
                     }
-
-                    named.Add(pattern.Text);
                 }
             }
         }

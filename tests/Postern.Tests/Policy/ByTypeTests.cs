@@ -16,8 +16,16 @@ public sealed class ByTypeTests
     [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\n- { who: [anyone], role: viewer, where: { temporal: payroll, workflowType: Secret } }", "Report")]
     [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, Secret] } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: Secret } }", "Report")]
     [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments } }\ndeny:\n- { what: [workflow.list], where: { workflowType: Secret } }", "all but Secret")]
+    // Patterns with a * at their end.
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"billing-*\" } }", "billing-*")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, \"Pay*\", \"Pay**\", Payout] } }", "Report; Pay*")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [\"b*\", \"a*\"] } }", "a*; b*")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments } }\ndeny:\n- { what: [workflow.list], where: { workflowType: [\"secret-*\", Hidden] } }", "all but Hidden, secret-*")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"billing-*\" } }\ndeny:\n- { what: [workflow.list], where: { workflowType: [\"billing-secret-*\", billing-x] } }", "billing-* but billing-x, billing-secret-*")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, Refund] } }\ndeny:\n- { what: [workflow.list], where: { workflowType: \"Rep*\" } }", "Refund")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [\"a*\", \"abc*\"] } }\ndeny:\n- { what: [workflow.list], where: { workflowType: \"ab*\" } }", "a* but ab*")]
     // What another rule's condition keeps apart doesn't count.
-    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\n- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"S*\" }, when: { from: 192.0.2.0/24 } }", "Report")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\n- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"*S\" }, when: { from: 192.0.2.0/24 } }", "Report")]
     public void List_UnderExactTypes_IsNarrowedToThem(string bindings, string expected)
     {
         var policy = TestPolicy.Of("bindings:\n" + bindings).For(TestPolicy.User("a"));
@@ -30,9 +38,13 @@ public sealed class ByTypeTests
     }
 
     [Theory]
-    // A pattern can't be written as a list of names.
-    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, \"Pay*\"] } }", "CannotTell")]
-    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: \"R*\" } }", "CannotTell")]
+    // What no query can say.
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, \"*Pay\"] } }", "CannotTell")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: [Report, \"P*y\"] } }", "CannotTell")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"*Pay*\" } }", "CannotTell")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: \"*t\" } }", "CannotTell")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: \"R*\" } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: \"R*t\" } }", "CannotTell")]
+    [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: \"R*\" } }", "Deny")]
     [InlineData("- { who: [anyone], role: viewer, where: { temporal: payments, workflowType: Report } }\ndeny:\n- { what: [\"workflow.*\"], where: { workflowType: Report } }", "Deny")]
     [InlineData("- { who: [anyone], role: developer, where: { temporal: payments, workflowType: Report, taskQueue: q } }", "Deny")]
     [InlineData("- { who: [anyone], role: viewer, where: { temporal: payroll, workflowType: Report } }", "Deny")]
@@ -77,14 +89,18 @@ public sealed class ByTypeTests
         Assert.Null(types);
     }
 
-    [Fact]
-    public void Types_MoreThanAQueryShouldHold_AreNotNarrowedTo()
+    [Theory]
+    [InlineData(2000, "T", true)]
+    [InlineData(2001, "T", false)]
+    [InlineData(200, "\"T*\"", true)]
+    [InlineData(201, "\"T*\"", false)]
+    public void Types_MoreThanAQueryShouldHold_AreNotNarrowedTo(int count, string pattern, bool narrowed)
     {
-        var policy = TestPolicy.Of($"bindings: [ {{ who: [anyone], role: viewer, where: {{ temporal: payments, workflowType: [{string.Join(", ", Enumerable.Range(0, 201).Select(i => "T" + i))}] }} }} ]")
-            .For(TestPolicy.User("a"));
+        var types = string.Join(", ", Enumerable.Range(0, count).Select(i => pattern.Replace("T", $"T{i}-", StringComparison.Ordinal)));
+        var policy = TestPolicy.Of($"bindings: [ {{ who: [anyone], role: viewer, where: {{ temporal: payments, workflowType: [{types}] }} }} ]").For(TestPolicy.User("a"));
 
-        Assert.Equal(DecisionKind.CannotTell, policy.DecideByType([s_list], TestPolicy.Monday, out var types).Kind);
-        Assert.Null(types);
+        Assert.Equal(narrowed ? DecisionKind.Allow : DecisionKind.CannotTell, policy.DecideByType([s_list], TestPolicy.Monday, out var found).Kind);
+        Assert.Equal(narrowed ? count : 0, found is null ? 0 : found.Names.Length + found.Ranges.Length);
     }
 
     [Fact]
@@ -111,8 +127,11 @@ public sealed class ByTypeTests
             return !decision.IsAllowed || policy.DecideAll(demands, c.Circumstances, out _).IsAllowed;
         }
 
-        return decision.IsAllowed && new[] { "a", "b", "ab", "aab", "bab", "other" }.All(type =>
-            types.Names.Contains(type) != types.Excluded
+        return decision.IsAllowed && new[] { "a", "b", "ab", "aa", "aab", "aba", "abab", "ba", "bab", "bb", "other" }.All(type =>
+            Holds(types, type)
             == policy.DecideAll([demands[0] with { WorkflowType = type }, demands[1] with { WorkflowType = type }], c.Circumstances, out _).IsAllowed);
     });
+
+    private static bool Holds(WorkflowTypes types, string type) => types.Names.Contains(type) || types.Ranges.Any(r =>
+        type.StartsWith(r.Prefix, StringComparison.Ordinal) && !r.ButNames.Contains(type) && !r.ButPrefixes.Any(p => type.StartsWith(p, StringComparison.Ordinal)));
 }

@@ -43,7 +43,7 @@ internal static class PolicyCases
         TestPolicy.User("alice"), TestPolicy.User("alice", "g"), TestPolicy.User("bob", "g", "h"), TestPolicy.Make(CallerKind.Service, "worker", ["h"]));
 
     private static readonly Gen<ImmutableArray<Glob>> Patterns =
-        Gen.Elements("a", "b", "ab", "a*", "*b", "a*b", "*a*", "*", "aab", "bab").Select(t => new Glob(t)).NonEmptyListOf().Resize(3).Select(l => l.ToImmutableArray());
+        Gen.Elements("a", "b", "ab", "a*", "ab*", "*b", "a*b", "*a*", "*", "aab", "bab").Select(t => new Glob(t)).NonEmptyListOf().Resize(3).Select(l => l.ToImmutableArray());
 
     private static readonly Gen<ImmutableArray<WhenCondition>> When = Gen.Frequency(
         (4, Gen.Constant(ImmutableArray<WhenCondition>.Empty)),

@@ -11,8 +11,6 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
     // Far above what anybody writes, far below what a message may hold.
     private const int Longest = 32 * 1024;
 
-    private const string Attribute = "WorkflowType";
-
     /// <summary>The condition; null where the query has none.</summary>
     public QueryNode? Where => where;
 
@@ -23,7 +21,7 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
     public required string TailText { get; init; }
 
     /// <summary>
-    /// The same query with <c>AND (WorkflowType IN (…))</c> behind its condition, which stays as it was written, between parentheses of its own. What comes out is read again and
+    /// The same query with <c>AND (WorkflowType IN (…) OR WorkflowType STARTS_WITH …)</c> behind its condition, which stays as it was written, between parentheses of its own. What comes out is read again and
     /// must have exactly the structure that was meant.
     /// </summary>
     /// <param name="query">As the client wrote it; may be empty.</param>
@@ -39,7 +37,7 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
             return false;
         }
 
-        if (!types.Names.All(n => n.Length > 0 && QueryLexer.IsPlain(n)))
+        if (!TypeCondition.CanSay(types))
         {
             why = "the name of a workflow type can't be written into it";
             return false;
@@ -47,9 +45,9 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
 
         try
         {
-            var own = QueryParser.Parse(query);
-            var text = own.With(types);
-            if (own.IsMeant(QueryParser.Parse(text), types))
+            var (own, only) = (QueryParser.Parse(query), TypeCondition.Of(types));
+            var text = own.With(only);
+            if (own.IsMeant(QueryParser.Parse(text), only))
             {
                 narrowed = text;
                 return true;
@@ -65,7 +63,7 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
         return false;
     }
 
-    private string With(WorkflowTypes types)
+    private string With(QueryNode only)
     {
         var text = new StringBuilder();
         if (where is not null)
@@ -73,15 +71,12 @@ internal sealed class VisibilityQuery(QueryNode? where, ImmutableArray<string> g
             text.Append('(').Append(WhereText).Append(") AND ");
         }
 
-        text.Append('(').Append(Attribute).Append(types.Excluded ? " NOT IN (" : " IN (");
-        text.AppendJoin(", ", types.Names.Select(n => $"'{n}'")).Append("))");
+        TypeCondition.Write(only, text);
         return (TailText.Length == 0 ? text : text.Append(' ').Append(TailText)).ToString();
     }
 
-    private bool IsMeant(VisibilityQuery result, WorkflowTypes types)
+    private bool IsMeant(VisibilityQuery result, QueryNode only)
     {
-        var only = new QueryNode(QueryNodeKind.Paren, "", new QueryNode(
-            QueryNodeKind.Compare, types.Excluded ? "not in" : "in", [new QueryNode(QueryNodeKind.Attribute, Attribute), .. types.Names.Select(n => new QueryNode(QueryNodeKind.Text, n))]));
         var meant = where is null ? only : new QueryNode(QueryNodeKind.And, "", new QueryNode(QueryNodeKind.Paren, "", where), only);
         return meant.Equals(result.Where) && result.SortsAs(groupBy, orderBy);
     }

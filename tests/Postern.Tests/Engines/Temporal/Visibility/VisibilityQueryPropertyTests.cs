@@ -35,7 +35,7 @@ public sealed class VisibilityQueryPropertyTests
                 1 => Query(random),
                 _ => Mutate(Query(random), random),
             };
-            var types = new WorkflowTypes(random.Next(4) == 0, random.Next(2) == 0 ? ["Report"] : ["Refund", "Report"]);
+            var types = Types(random);
             if (VisibilityQuery.TryNarrow(query, types, out var narrowed, out _))
             {
                 accepted++;
@@ -57,7 +57,7 @@ public sealed class VisibilityQueryPropertyTests
         Assert.True(own is not null && all is not null, $"seed {seed}: the server would fail: {query}");
         var tail = own.FindIndex(t => t is "ORDER" or "GROUP");
         List<string> where = tail < 0 ? own : own[..tail];
-        List<string> only = ["(", "WorkflowType", .. types.Excluded ? (string[])["NOT", "IN"] : ["IN"], "(", .. types.Names.SelectMany((n, i) => i == 0 ? (string[])["text:" + n] : [",", "text:" + n]), ")", ")"];
+        List<string> only = ["(", .. Only(types), ")"];
         List<string> meant = [.. where.Count == 0 ? (IEnumerable<string>)[] : ["(", .. where, ")", "AND"], .. only, .. tail < 0 ? [] : own[tail..]];
         Assert.True(meant.SequenceEqual(all), $"seed {seed}: {query} became {narrowed}");
         var depth = 0;
@@ -70,6 +70,51 @@ public sealed class VisibilityQueryPropertyTests
         Assert.Equal(0, depth);
         // A condition of the grammar's has no word that could end it.
         Assert.DoesNotContain(where, t => t.ToUpperInvariant() is "UNION" or "LIMIT" or "ORDER" or "GROUP" or "HAVING");
+    }
+
+    private static WorkflowTypes Types(Random random)
+    {
+        string[] names = random.Next(3) switch { 0 => [], 1 => ["Report"], _ => ["Refund", "Report"] };
+        var ranges = new List<TypeRange>();
+        for (var left = random.Next(3); left > 0; left--)
+        {
+            ranges.Add(new TypeRange(ranges.Count == 0 ? "pay-" : "ship-", random.Next(2) == 0 ? [] : ["x", "y"], random.Next(2) == 0 ? [] : ["pay-x", "z%"]));
+        }
+
+        return names.Length + ranges.Count > 0 ? new WorkflowTypes([.. names], [.. ranges]) : new WorkflowTypes([], [new TypeRange("", ["Secret"], random.Next(2) == 0 ? [] : ["secret-"])]);
+    }
+
+    // What the condition must be to the server's lexer, put down without the code under test.
+    private static List<string> Only(WorkflowTypes types)
+    {
+        List<List<string>> any = [];
+        if (!types.Names.IsEmpty)
+        {
+            any.Add(["WorkflowType", "IN", "(", .. List(types.Names), ")"]);
+        }
+
+        foreach (var range in types.Ranges)
+        {
+            List<List<string>> all = [];
+            if (range.Prefix.Length > 0)
+            {
+                all.Add(["WorkflowType", "STARTS_WITH", "text:" + range.Prefix]);
+            }
+
+            if (!range.ButNames.IsEmpty)
+            {
+                all.Add(["WorkflowType", "NOT", "IN", "(", .. List(range.ButNames), ")"]);
+            }
+
+            all.AddRange(range.ButPrefixes.Select(p => (List<string>)["WorkflowType", "NOT", "STARTS_WITH", "text:" + p]));
+            var one = Joined(all, "AND");
+            any.Add(all.Count > 1 && (!types.Names.IsEmpty || types.Ranges.Length > 1) ? ["(", .. one, ")"] : one);
+        }
+
+        return Joined(any, "OR");
+
+        static IEnumerable<string> List(IEnumerable<string> names) => names.SelectMany((n, i) => i == 0 ? (string[])["text:" + n] : [",", "text:" + n]);
+        static List<string> Joined(List<List<string>> parts, string word) => [.. parts.SelectMany((p, i) => i == 0 ? p : [word, .. p])];
     }
 
     private static string Soup(Random random)

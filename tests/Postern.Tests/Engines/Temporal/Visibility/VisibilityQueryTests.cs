@@ -5,7 +5,21 @@ namespace Postern.Tests.Engines.Temporal.Visibility;
 
 public sealed class VisibilityQueryTests
 {
-    private static readonly WorkflowTypes s_types = new(false, ["Refund", "Report"]);
+    private static readonly WorkflowTypes s_types = new(["Refund", "Report"], []);
+
+    private static readonly (WorkflowTypes Types, string Expected)[] s_ranges =
+    [
+        (new([], [new("", ["Secret"], [])]), "WorkflowType NOT IN ('Secret')"),
+        (new([], [new("", [], ["secret-"])]), "WorkflowType NOT STARTS_WITH 'secret-'"),
+        (new([], [new("", ["Secret"], ["a", "b"])]), "WorkflowType NOT IN ('Secret') AND WorkflowType NOT STARTS_WITH 'a' AND WorkflowType NOT STARTS_WITH 'b'"),
+        (new([], [new("billing-", [], [])]), "WorkflowType STARTS_WITH 'billing-'"),
+        (new([], [new("a", [], []), new("b", [], [])]), "WorkflowType STARTS_WITH 'a' OR WorkflowType STARTS_WITH 'b'"),
+        (new(["Refund", "Report"], [new("billing-", [], [])]), "WorkflowType IN ('Refund', 'Report') OR WorkflowType STARTS_WITH 'billing-'"),
+        (
+            new(["Refund"], [new("billing-", ["billing-x"], ["billing-secret-"]), new("100%_", [], [])]),
+            "WorkflowType IN ('Refund') OR (WorkflowType STARTS_WITH 'billing-' AND WorkflowType NOT IN ('billing-x') AND WorkflowType NOT STARTS_WITH 'billing-secret-') OR WorkflowType STARTS_WITH '100%_'"
+        ),
+    ];
 
     [Theory]
     [InlineData("", "(WorkflowType IN ('Refund', 'Report'))")]
@@ -141,14 +155,25 @@ public sealed class VisibilityQueryTests
     [InlineData("a\"b")]
     [InlineData("a\nb")]
     [InlineData("")]
-    public void Narrow_ToATypeThatCannotBeWritten_IsRefused(string type) =>
-        Assert.False(VisibilityQuery.TryNarrow("", new WorkflowTypes(false, ["Report", type]), out _, out _));
+    public void Narrow_ToATypeThatCannotBeWritten_IsRefused(string type)
+    {
+        Assert.False(VisibilityQuery.TryNarrow("", new WorkflowTypes(["Report", type], []), out _, out _));
+        Assert.False(VisibilityQuery.TryNarrow("", new WorkflowTypes([], [new TypeRange("Pay", [type], [])]), out _, out _));
+        Assert.False(VisibilityQuery.TryNarrow("", new WorkflowTypes([], [new TypeRange("Pay", [], [type])]), out _, out _));
+        // No beginning at all is every type.
+        Assert.Equal(type.Length == 0, VisibilityQuery.TryNarrow("", new WorkflowTypes(["Report"], [new TypeRange(type, ["x"], [])]), out _, out _));
+    }
 
     [Fact]
-    public void Narrow_ToAllButSome_LeavesThemOut()
+    public void Narrow_ToWhatBeginsAlike_SaysItInTheServersWords()
     {
-        Assert.True(VisibilityQuery.TryNarrow("a = 1", new WorkflowTypes(true, ["Secret"]), out var narrowed, out _));
-        Assert.Equal("(a = 1) AND (WorkflowType NOT IN ('Secret'))", narrowed);
+        foreach (var (types, expected) in s_ranges)
+        {
+            Assert.True(VisibilityQuery.TryNarrow("a = 1", types, out var narrowed, out var why), why);
+            Assert.Equal($"(a = 1) AND ({expected})", narrowed);
+            Assert.True(VisibilityQuery.TryNarrow("", types, out narrowed, out why), why);
+            Assert.Equal($"({expected})", narrowed);
+        }
     }
 
     [Fact]
