@@ -26,6 +26,12 @@ internal readonly record struct Demand
     public string? ActivityId { get; init; }
 
     /// <summary>
+    /// The run of the workflow, where the call names several workflows; empty where it doesn't say which run it means. Null where there is one workflow at most:
+    /// the operation has its run.
+    /// </summary>
+    public string? RunId { get; init; }
+
+    /// <summary>
     /// Dimensions that the permission has, that the message doesn't carry, and that would have to be looked up (Terminate names an id, not a type).
     /// A rule conditioned on one of them can't be decided here: the answer is can't-tell, never allow.
     /// </summary>

@@ -65,7 +65,8 @@ internal sealed class Operation
             NamespaceId = NamespaceId,
             TaskQueue = TaskQueue ?? first.TaskQueue,
             WorkflowId = WorkflowId,
-            WorkflowType = WorkflowType ?? first.WorkflowType,
+            // Of several workflows the operation names none.
+            WorkflowType = WorkflowType ?? (first.RunId is null ? first.WorkflowType : null),
             RunId = RunId,
             Target = Target,
             MoreNamespaces = MoreNamespaces,

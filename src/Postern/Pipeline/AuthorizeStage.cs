@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Postern.Engines.Temporal;
 using Postern.Model;
@@ -10,6 +11,12 @@ namespace Postern.Pipeline;
 /// What can't be told only because it spans workflows of any type is narrowed to the types that are allowed.</summary>
 internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues sticky, ILogger<AuthorizeStage> logger)
 {
+    private const int LookupsAtOnce = 8;
+    private const string NotAsked = "the engine can't be asked about the workflow";
+
+    // What isn't there is refused as what may not be touched: the words don't tell which of the two it is.
+    private static readonly Decision s_absent = new(DecisionKind.Deny, CallerPolicy.NoRule, "no binding allows it");
+
     public ValueTask<Refusal?> RunAsync(Call call)
     {
         var decision = Decide(call, out var decisive);
@@ -24,8 +31,9 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
             return new ValueTask<Refusal?>(Conclude(call, decision, decisive));
         }
 
-        return call.Operation.Query is null && CanBeLookedUp(call.Operation[decisive])
-            ? LookUpAsync(call, decision, decisive)
+        ref readonly var undecided = ref call.Operation[decisive];
+        return undecided.RunId is not null ? LookUpAllAsync(call, decision, decisive)
+            : call.Operation.Query is null && CanBeLookedUp(undecided) ? LookUpAsync(call, decision, decisive)
             : new ValueTask<Refusal?>(ConcludeByType(call, decision, decisive));
     }
 
@@ -107,7 +115,7 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
             var facts = await call.Engine.Lookups.RunOf(asked.Namespace!, asked.WorkflowId!, call.Operation.RunId, asked.ActivityId is not null, call.Lifetime.RequestAborted);
             if (facts is null)
             {
-                return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, "the engine can't be asked about the workflow"), decisive);
+                return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, NotAsked), decisive);
             }
 
             if (!facts.Exists && StartedBy(call.Operation, asked) is { } start)
@@ -117,11 +125,10 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
 
             if (!facts.Exists)
             {
-                // What isn't there is refused as what may not be touched: the words don't tell which of the two it is.
-                return Conclude(call, new Decision(DecisionKind.Deny, CallerPolicy.NoRule, "no binding allows it"), decisive);
+                return Conclude(call, s_absent, decisive);
             }
 
-            call.Operation = call.Operation.With(demand => Complete(demand, asked, facts));
+            call.Operation = call.Operation.With(demand => IsOfSame(demand, asked) ? Complete(demand, facts) : demand);
             decision = Decide(call, out decisive);
             var next = call.Operation[decisive];
             if (decision.Kind != DecisionKind.CannotTell || !CanBeLookedUp(next) || (next.WorkflowId == asked.WorkflowId && next.Namespace == asked.Namespace))
@@ -147,13 +154,56 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         return null;
     }
 
-    private static Demand Complete(Demand demand, in Demand asked, RunFacts facts)
+    // A batch that lists workflows: what any of them lacks is looked up, each run once and a few at a time, and then all are judged as one.
+    private async ValueTask<Refusal?> LookUpAllAsync(Call call, Decision decision, int decisive)
     {
-        if (!string.Equals(demand.WorkflowId, asked.WorkflowId, StringComparison.Ordinal) || !string.Equals(demand.Namespace, asked.Namespace, StringComparison.Ordinal))
+        var runs = new ConcurrentDictionary<(string Namespace, string Workflow, string Run), RunFacts?>();
+        for (var i = 0; i < call.Operation.Count; i++)
         {
-            return demand;
+            var demand = call.Operation[i];
+            var one = call.CallerState.Policy.DecideAll([demand], new Circumstances(call.Source, call.Time), out _);
+            if (one.Kind != DecisionKind.CannotTell)
+            {
+                continue;
+            }
+
+            if (demand.RunId is not { Length: > 0 } run)
+            {
+                return Conclude(call, one with { Reason = "the batch names a workflow without its run, and by the time its turn comes that may be another" }, i);
+            }
+
+            if (!CanBeLookedUp(demand))
+            {
+                return Conclude(call, one, i);
+            }
+
+            runs[(demand.Namespace!, demand.WorkflowId!, run)] = null;
         }
 
+        var options = new ParallelOptions { MaxDegreeOfParallelism = LookupsAtOnce, CancellationToken = call.Lifetime.RequestAborted };
+        await Parallel.ForEachAsync(runs.Keys, options, async (run, cancellation) =>
+            runs[run] = await call.Engine.Lookups.RunOf(run.Namespace, run.Workflow, run.Run, false, cancellation));
+        if (runs.Values.Any(facts => facts is { Exists: false }))
+        {
+            return Conclude(call, s_absent, decisive);
+        }
+
+        if (runs.Values.Any(facts => facts is null))
+        {
+            return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, NotAsked), decisive);
+        }
+
+        call.Operation = call.Operation.With(demand => demand is { Namespace: { } ns, WorkflowId: { } workflow, RunId: { } run } && runs.TryGetValue((ns, workflow, run), out var facts)
+            ? Complete(demand, facts!)
+            : demand);
+        return Conclude(call, Decide(call, out decisive), decisive);
+    }
+
+    private static bool IsOfSame(in Demand demand, in Demand asked) =>
+        string.Equals(demand.WorkflowId, asked.WorkflowId, StringComparison.Ordinal) && string.Equals(demand.Namespace, asked.Namespace, StringComparison.Ordinal);
+
+    private static Demand Complete(Demand demand, RunFacts facts)
+    {
         var activity = demand.ActivityId is { } id ? facts.Activities.GetValueOrDefault(id) : null;
         var queue = demand.ActivityId is null ? facts.TaskQueue : activity?.TaskQueue;
         if (demand.Unknown.HasFlag(Dimensions.WorkflowType) && facts.Type is { } type)

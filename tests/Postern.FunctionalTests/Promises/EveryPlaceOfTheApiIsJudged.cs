@@ -44,7 +44,7 @@ public sealed class EveryPlaceOfTheApiIsJudged(EveryPlaceOfTheApiIsJudged.Judged
 
     private const string NormalName = "only a poll of a sticky queue is by its normal queue: elsewhere the server goes by the name beside it, which is judged";
     private const string OfQueue = "completing is a right on a queue, whatever the run or the activity: by a rule on queues the engine is asked for it";
-    private const string OfBatch = "a batch is judged by what it does, to whatever it finds: under a rule on what it names one by one nothing can be told";
+    private const string OfBatch = "a batch is judged by what it does, to whatever it finds: but for workflows that it lists, nothing can be told under a rule on what it names one by one";
     private const string Unnarrowed = "what can't be narrowed to the types that are allowed is refused whole to whoever has a right to some types only";
 
     private static readonly Dictionary<string, (int Status, string Why)> s_exceptions = new(StringComparer.Ordinal)
@@ -73,7 +73,6 @@ public sealed class EveryPlaceOfTheApiIsJudged(EveryPlaceOfTheApiIsJudged.Judged
         ["RespondActivityTaskCanceledById workflow_id"] = (GrpcCode.Ok, OfQueue),
         ["RespondActivityTaskCanceledById activity_id"] = (GrpcCode.Ok, OfQueue),
         ["ResetStickyTaskQueue execution.workflow_id"] = (GrpcCode.Ok, OfQueue),
-        ["StartBatchOperation executions[].workflow_id"] = (GrpcCode.Unavailable, OfBatch),
         ["StartBatchOperation target_executions[].business_id"] = (GrpcCode.Unavailable, OfBatch),
         ["StartBatchOperation unpause_activities_operation.type"] = (GrpcCode.Unavailable, OfBatch),
         ["StartBatchOperation reset_activities_operation.type"] = (GrpcCode.Unavailable, OfBatch),

@@ -4,6 +4,7 @@ using Postern.FunctionalTests.Dev.Engine;
 using Postern.FunctionalTests.Infrastructure;
 using Temporalio.Api.Batch.V1;
 using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
 using Temporalio.Api.WorkflowService.V1;
 
 namespace Postern.FunctionalTests.Promises;
@@ -47,6 +48,55 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
 
         var count = await Gate.Client.AskAsync("CountWorkflowExecutions", new CountWorkflowExecutionsRequest { Namespace = "payments", Query = query }, Token);
         Assert.Equal(expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length, CountWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(count.Body)).Count);
+    }
+
+    /// <summary>Rules on beginnings of types, and what is seen under them of Report, Report, Refund and Secret.</summary>
+    [Theory]
+    [InlineData("workflowType: \"Re*\"", "", "refund-1 report-1 report-2")]
+    [InlineData("workflowType: [\"Rep*\", Secret]", "", "report-1 report-2 secret-1")]
+    [InlineData("workflowType: [\"Rep*\", \"Sec*\", Nothing]", "", "report-1 report-2 secret-1")]
+    [InlineData("workflowType: \"re*\"", "", "")]
+    [InlineData("workflowType: \"Re%*\"", "", "")]
+    [InlineData("workflowType: \"*\"", "workflowType: \"Re*\"", "secret-1")]
+    [InlineData("workflowType: \"*\"", "workflowType: [\"Sec*\", Refund]", "report-1 report-2")]
+    [InlineData("workflowType: \"Re*\"", "workflowType: [\"Ref*\", Other]", "report-1 report-2")]
+    [InlineData("workflowType: [\"Re*\", Secret]", "workflowType: \"Ref*\"", "report-1 report-2 secret-1")]
+    public async Task Query_UnderRulesOnHowTypesBegin_FindsThoseOnly(string binding, string deny, string expected)
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup
+        {
+            EngineAddresses = $"\"{fixture.EngineAddress}\"",
+            PolicyText = $"bindings: [ {{ who: [\"group:reports\"], role: viewer, where: {{ temporal: payments, {binding} }} }} ]\n"
+                + (deny.Length == 0 ? "" : $"deny: [ {{ what: [\"workflow.*\"], where: {{ {deny} }} }} ]\n"),
+        });
+        var token = gate.Issuer.Token("carol", "reports");
+        foreach (var (query, seen) in new[] { ("", expected), ("WorkflowType = 'Secret' OR WorkflowId != 'x'", expected), ("WorkflowId STARTS_WITH 'x'", "") })
+        {
+            var list = await gate.Client.AskAsync("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments", Query = query }, token);
+            Assert.True(list.Status == 0, list.Message);
+            Assert.Equal(seen, Ids(ListWorkflowExecutionsResponse.Parser.ParseFrom(GrpcFrame.Message(list.Body)).Executions.Select(e => e.Execution.WorkflowId)));
+        }
+    }
+
+    [Theory]
+    [InlineData("*port")]
+    [InlineData("R*t")]
+    public async Task Query_UnderAPatternThatNoQuerySays_CannotBeTold(string pattern)
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup
+        {
+            PolicyText = $"bindings: [ {{ who: [\"group:reports\"], role: viewer, where: {{ temporal: payments, workflowType: \"{pattern}\" }} }} ]",
+        });
+        var answer = await gate.Client.AskAsync("ListWorkflowExecutions", new ListWorkflowExecutionsRequest { Namespace = "payments" }, gate.Issuer.Token("carol", "reports"));
+        Assert.Equal(GrpcCode.Unavailable, answer.Status);
+        Assert.Empty(gate.Engine.Calls);
+    }
+
+    [Fact]
+    public async Task ArchivedList_WhoseGrammarIsTheArchives_CannotBeTold()
+    {
+        var request = new ListArchivedWorkflowExecutionsRequest { Namespace = "payments", Query = "WorkflowType = 'Report'" };
+        Assert.Equal(GrpcCode.Unavailable, (await Gate.Client.AskAsync("ListArchivedWorkflowExecutions", request, Token)).Status);
     }
 
     [Fact]
@@ -190,6 +240,85 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
         Assert.Equal("anything /* goes */", StartBatchOperationRequest.Parser.ParseFrom(Assert.Single(gate.Engine.Calls).Message).VisibilityQuery);
     }
 
+    /// <summary>Each workflow that a batch lists is judged by its own type: refused with the first that may not be touched, or of which nothing is known.</summary>
+    [Theory]
+    [InlineData("report-1 refund-1", 0)]
+    [InlineData("report-1 report-1", 0)]
+    [InlineData("report-1 secret-1", GrpcCode.PermissionDenied)]
+    [InlineData("secret-1 report-1", GrpcCode.PermissionDenied)]
+    [InlineData("report-1 nowhere", GrpcCode.PermissionDenied)]
+    [InlineData("report-1 unasked", GrpcCode.Unavailable)]
+    [InlineData("unasked nowhere", GrpcCode.PermissionDenied)]
+    public async Task Batch_OfListedWorkflows_IsJudgedByTheTypeOfEach(string ids, int status)
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = Batches, Script = TypeOf });
+        foreach (var targets in new[] { false, true })
+        {
+            var request = Listing(ids.Split(' '), targets);
+            var answer = await gate.Client.AskAsync("StartBatchOperation", request, gate.Issuer.Token("carol", "reports"));
+            Assert.True(status == answer.Status, answer.Message);
+            var arrived = gate.Engine.Calls.Where(c => c.Operation == "StartBatchOperation").ToList();
+            Assert.Equal(status == 0 ? targets ? 2 : 1 : 0, arrived.Count);
+            if (status == 0)
+            {
+                request.TerminationOperation.Identity = "carol";
+                Assert.Equal(request, StartBatchOperationRequest.Parser.ParseFrom(arrived[^1].Message));
+            }
+        }
+
+        // The run that was named is the run that was asked about, once.
+        foreach (var asked in gate.Engine.Calls.Where(c => c.Operation == "DescribeWorkflowExecution").Select(c => DescribeWorkflowExecutionRequest.Parser.ParseFrom(c.Message).Execution))
+        {
+            Assert.Equal("run of " + asked.WorkflowId, asked.RunId);
+        }
+    }
+
+    [Fact]
+    public async Task Batch_OfTwoRunsOfOneId_IsJudgedByBoth()
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup
+        {
+            PolicyText = Batches,
+            Script = call => call.Operation == "DescribeWorkflowExecution" ? Run(DescribeWorkflowExecutionRequest.Parser.ParseFrom(call.Message).Execution.RunId) : StubAnswer.Ok(),
+        });
+        async Task<int> StatusAsync(params string[] types)
+        {
+            var request = Listing([], false);
+            request.Executions.AddRange(types.Select(type => new WorkflowExecution { WorkflowId = "w", RunId = type }));
+            return (await gate.Client.AskAsync("StartBatchOperation", request, gate.Issuer.Token("carol", "reports"))).Status;
+        }
+
+        Assert.Equal(0, await StatusAsync("Report", "Refund"));
+        Assert.Equal(GrpcCode.PermissionDenied, await StatusAsync("Report", "Secret"));
+        Assert.Equal(GrpcCode.PermissionDenied, await StatusAsync("Secret", "Report"));
+    }
+
+    [Fact]
+    public async Task Batch_OfListedWorkflowsThatCannotBeJudgedEach_NeverReachesTheEngine()
+    {
+        await using var gate = await Gate.StartAsync(new GateSetup { PolicyText = Batches, Script = TypeOf });
+        var many = Listing([.. Enumerable.Range(0, 101).Select(i => "report-" + i)], false);
+        var withoutRun = Listing(["report-1"], false);
+        withoutRun.Executions[0].RunId = "";
+        var withQuery = Listing(["report-1"], true);
+        withQuery.VisibilityQuery = "WorkflowType = 'Report'";
+        var inBothLists = Listing(["report-1"], true);
+        inBothLists.Executions.Add(new WorkflowExecution { WorkflowId = "report-1", RunId = "run of report-1" });
+        var ofActivity = Listing(["report-1"], true);
+        ofActivity.TargetExecutions[0].Type = ExecutionType.Activity;
+        var withoutId = Listing(["report-1", ""], false);
+        foreach (var request in new[] { many, withoutRun, withQuery, inBothLists, ofActivity, withoutId })
+        {
+            Assert.Equal(GrpcCode.Unavailable, (await gate.Client.AskAsync("StartBatchOperation", request, gate.Issuer.Token("carol", "reports"))).Status);
+        }
+
+        Assert.Empty(gate.Engine.Calls);
+        // Without a condition nothing has to be known of them.
+        Assert.Equal(0, (await gate.Client.AskAsync("StartBatchOperation", many, gate.Issuer.Token("alice", "payments"))).Status);
+        Assert.Equal(0, (await gate.Client.AskAsync("StartBatchOperation", withoutRun, gate.Issuer.Token("alice", "payments"))).Status);
+        Assert.Equal(["StartBatchOperation", "StartBatchOperation"], gate.Engine.Calls.Select(c => c.Operation));
+    }
+
     /// <summary>By a caller with rights elsewhere, and by one with rights everywhere but there: what the engine says of a namespace that isn't there, byte for byte.</summary>
     [Theory]
     [InlineData("carol", "reports")]
@@ -254,6 +383,44 @@ public sealed class ListsShowOnlyWhatMayBeSeen(ListsFixture fixture) : IClassFix
 
         Assert.Equal(seen[0], seen[1]);
     }
+
+    private static StartBatchOperationRequest Listing(string[] ids, bool targets)
+    {
+        var request = new StartBatchOperationRequest { Namespace = "payments", JobId = "j", Reason = "r", TerminationOperation = new BatchOperationTermination() };
+        foreach (var id in ids)
+        {
+            if (targets)
+            {
+                request.TargetExecutions.Add(new Execution { Type = ExecutionType.Workflow, BusinessId = id, RunId = "run of " + id });
+            }
+            else
+            {
+                request.Executions.Add(new WorkflowExecution { WorkflowId = id, RunId = "run of " + id });
+            }
+        }
+
+        return request;
+    }
+
+    private static StubAnswer TypeOf(ArrivedCall call)
+    {
+        if (call.Operation != "DescribeWorkflowExecution")
+        {
+            return StubAnswer.Ok();
+        }
+
+        return DescribeWorkflowExecutionRequest.Parser.ParseFrom(call.Message).Execution.WorkflowId.Split('-')[0] switch
+        {
+            "report" => Run("Report"),
+            "refund" => Run("Refund"),
+            "secret" => Run("Secret"),
+            "nowhere" => StubAnswer.Error(GrpcCode.NotFound, "workflow not found"),
+            _ => StubAnswer.Error(GrpcCode.Unavailable, "shard moved"),
+        };
+    }
+
+    private static StubAnswer Run(string type) =>
+        StubAnswer.Ok(new DescribeWorkflowExecutionResponse { WorkflowExecutionInfo = new() { Type = new WorkflowType { Name = type }, TaskQueue = "q" } }.ToByteArray());
 
     private static string Plain(string details) => System.Text.Encoding.Latin1.GetString(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
 

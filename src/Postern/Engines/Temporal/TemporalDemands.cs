@@ -65,7 +65,7 @@ internal partial class TemporalDemands
             Method = _row.Name,
             Namespace = first.Namespace,
             TaskQueue = first.TaskQueue,
-            WorkflowId = first.WorkflowId,
+            WorkflowId = first.RunId is null ? first.WorkflowId : null,
             WorkflowType = first.WorkflowType,
             RunId = lens.Text(0, _names.RunId),
             NamespaceId = _row.Shape == TemporalShape.NamespaceById && first.Namespace is null ? lens.Text(0, _names.NamespaceId) : null,

@@ -10,54 +10,6 @@ internal partial class TemporalDemands
     private static Demand Moved(in Demand managed, string queue) =>
         managed with { Permission = Permission.ActivityStart, TaskQueue = queue, Unknown = managed.Unknown & ~Dimensions.TaskQueue };
 
-    private sealed class BatchDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
-    {
-        private const Dimensions OfWorkflow = Dimensions.WorkflowType | Dimensions.WorkflowId | Dimensions.TaskQueue;
-        private readonly (int Slot, Permission Permission)[] _members = [.. TemporalBatches.Members.Select(m => (lens.SlotOf(m.Field), m.Permission))];
-        private readonly int _signal = lens.SlotOf("signal_operation.signal");
-        private readonly int _queue = lens.SlotOf("update_activity_options_operation.activity_options.task_queue.name");
-        private readonly int _executions = lens.SlotOf("executions");
-        private readonly int[] _ofActivities = [.. TemporalBatches.OfActivities.Select(lens.SlotOf)];
-        private readonly PostResetSlots _postReset = new(lens, "reset_operation.post_reset_operations");
-
-        // A batch without a query is the server's to refuse, and with a list of executions it asks nothing; activities that stand alone are of no workflow type.
-        protected override string? Query(in MessageLens lens, string query)
-        {
-            var narrowable = query.AsSpan().Trim().Length > 0 && !lens.Has(0, _executions);
-            foreach (var slot in _ofActivities)
-            {
-                narrowable &= !lens.Has(0, slot);
-            }
-
-            return narrowable ? query : null;
-        }
-
-        protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
-        {
-            foreach (var (slot, permission) in _members)
-            {
-                if (!lens.Has(0, slot))
-                {
-                    continue;
-                }
-
-                var ofActivity = permission is Permission.ActivityManage or Permission.ActivityCancel or Permission.ActivityTerminate or Permission.ActivityDelete;
-                var demand = new Demand
-                {
-                    Permission = permission,
-                    Namespace = first.Namespace,
-                    Unknown = ofActivity ? OfWorkflow | Dimensions.ActivityType | Dimensions.ActivityId : OfWorkflow,
-                };
-                more.Add(permission == Permission.WorkflowSignal ? demand with { Signal = lens.Name(0, _signal) } : demand);
-                _postReset.Add(in lens, in demand, ref more);
-                if (lens.Name(0, _queue) is { } queue)
-                {
-                    more.Add(Moved(in demand, queue));
-                }
-            }
-        }
-    }
-
     private sealed class ResetDemands(TemporalOperation row, TemporalNames names, ReservedPaths reserved, LensNode lens) : TemporalDemands(row, names, reserved, lens)
     {
         private readonly PostResetSlots _postReset = new(lens, "post_reset_operations");

@@ -31,7 +31,8 @@ internal static class TemporalReadings
         TemporalShape.SchedulePatch => Patch("patch"),
         TemporalShape.Batch =>
         [
-            .. TemporalBatches.Members.Select(m => m.Field), "executions[].workflow_id",
+            .. TemporalBatches.Members.Select(m => m.Field), "executions[].workflow_id", "executions[].run_id",
+            .. request.FindFieldByName("target_executions") is null ? (string[])[] : ["target_executions[].type", "target_executions[].business_id", "target_executions[].run_id"],
             "signal_operation.signal", "update_activity_options_operation.activity_options.task_queue.name",
             .. s_postReset.Select(p => "reset_operation." + p),
         ],

@@ -64,7 +64,45 @@ public sealed class TemporalReaderTests
         var empty = Batch("a = 1");
         empty.Executions.Add(new WorkflowExecution());
         Assert.Null(Read("StartBatchOperation", empty).Query);
+        empty.VisibilityQuery = "";
+        Assert.Equal([Permission.BatchRun, Permission.WorkflowTerminate], Permissions(Read("StartBatchOperation", empty)));
         Assert.Null(Read("StartBatchOperation", new StartBatchOperationRequest { Namespace = "payments", VisibilityQuery = "a = 1", CancelActivitiesOperation = new() }).Query);
+        var targeted = Batch("a = 1");
+        targeted.TargetExecutions.Add(new Execution { Type = ExecutionType.Workflow, BusinessId = "w" });
+        Assert.Null(Read("StartBatchOperation", targeted).Query);
+    }
+
+    [Fact]
+    public void Read_BatchThatListsWorkflows_DemandsAllOfItForEach()
+    {
+        var batch = new StartBatchOperationRequest { Namespace = "payments", SignalOperation = new() { Signal = "go" } };
+        batch.Executions.Add(new WorkflowExecution { WorkflowId = "a", RunId = "1" });
+        batch.Executions.Add(new WorkflowExecution { WorkflowId = "b" });
+        var operation = Read("StartBatchOperation", batch);
+
+        Assert.Equal(
+            [(Permission.BatchRun, "a", "1"), (Permission.WorkflowSignal, "a", "1"), (Permission.BatchRun, "b", ""), (Permission.WorkflowSignal, "b", "")],
+            Enumerable.Range(0, operation.Count).Select(i => (operation[i].Permission, operation[i].WorkflowId!, operation[i].RunId!)));
+        Assert.Equal(("go", Dimensions.WorkflowType | Dimensions.TaskQueue), (operation[1].Signal, operation[1].Unknown));
+        Assert.Null(operation.WorkflowId);
+        Assert.Null(operation.With(demand => demand with { WorkflowType = "T" }).WorkflowType);
+    }
+
+    [Theory]
+    [InlineData(100, 1, true)]
+    [InlineData(101, 1, false)]
+    [InlineData(100, 8, true)]
+    [InlineData(100, 9, false)]
+    public void Read_BatchThatListsTooMuch_IsOfAnyWorkflow(int executions, int signals, bool named)
+    {
+        var batch = new StartBatchOperationRequest { Namespace = "payments", ResetOperation = new() };
+        batch.Executions.AddRange(Enumerable.Range(0, executions).Select(i => new WorkflowExecution { WorkflowId = "w" + i, RunId = "r" }));
+        batch.ResetOperation.PostResetOperations.AddRange(Enumerable.Range(0, signals).Select(_ => new Temporalio.Api.Workflow.V1.PostResetOperation { SignalWorkflow = new() { SignalName = "s" } }));
+        var operation = Read("StartBatchOperation", batch);
+
+        Assert.Equal(named ? executions * (2 + signals) : 2 + signals, operation.Count);
+        Assert.Equal(named, operation[0].RunId is not null);
+        Assert.Equal(named, (operation[1].Unknown & Dimensions.WorkflowId) == Dimensions.None);
     }
 
     [Theory]
