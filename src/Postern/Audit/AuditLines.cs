@@ -64,6 +64,7 @@ internal sealed class AuditLines : IDisposable
             _writer.WriteString(Field.Kind, Kinds[(int)record.CallerKind]);
         }
 
+        Write(Field.Credential, record.Credential);
         Write(Field.TokenId, record.TokenId);
         Write(Field.SessionId, record.SessionId);
         Write(Field.Actors, record.Actors);
@@ -161,6 +162,7 @@ internal sealed class AuditLines : IDisposable
         public static readonly JsonEncodedText Class = JsonEncodedText.Encode("class");
         public static readonly JsonEncodedText Caller = JsonEncodedText.Encode("caller");
         public static readonly JsonEncodedText Kind = JsonEncodedText.Encode("kind");
+        public static readonly JsonEncodedText Credential = JsonEncodedText.Encode("credential");
         public static readonly JsonEncodedText TokenId = JsonEncodedText.Encode("jti");
         public static readonly JsonEncodedText SessionId = JsonEncodedText.Encode("sid");
         public static readonly JsonEncodedText Actors = JsonEncodedText.Encode("actors");

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
 using Postern.Model;
+using Postern.Policy;
 
 namespace Postern.Commands;
 
@@ -36,13 +37,14 @@ internal static class CallerArguments
         var name = text[(colon + 1)..];
         var slash = name.IndexOf('/', StringComparison.Ordinal);
         var named = slash > 0 && issuers.Contains(name[..slash]);
-        if (!named && issuers.Count != 1)
+        var meant = named ? name[..slash] : IssuerNames.Meant(issuers, kind != CallerKind.Human);
+        if (meant is null)
         {
             wrong = $"--caller must name its issuer, such as {word}:{(issuers.Count > 0 ? issuers[0] : "okta")}/{name}; issuers: {string.Join(", ", issuers)}";
             return null;
         }
 
-        var (issuer, subject) = named ? (name[..slash], name[(slash + 1)..]) : (issuers[0], name);
+        var (issuer, subject) = (meant, named ? name[(slash + 1)..] : name);
         if (ReadClaims(parsed.GetValue(Claims) ?? [], out wrong) is not { } claims)
         {
             return null;

@@ -49,7 +49,7 @@ internal sealed record PolicyInput(PolicyResult Result, IReadOnlyList<string> Is
         return new PolicyInput(PolicyLoader.Load(files.Length > 0 ? files : options.Policy, names, known), names, known, options);
     }
 
-    public static string[] IssuersOf(PosternOptions options) => [.. options.Identity.Issuers.Select(i => i.Name).Where(n => n.Length > 0)];
+    public static string[] IssuersOf(PosternOptions options) => [.. options.Identity.CallerIssuers()];
 
     /// <summary>The calls of the configured engines; of the built-in API where none names its own descriptors.</summary>
     public static CallCatalogue CallsOf(PosternOptions? options) =>

@@ -32,7 +32,7 @@ internal sealed record PosternOptions
     /// <summary>What stands behind the gate. Required: at least one.</summary>
     public EnginesOptions Engines { get; init; } = new();
 
-    /// <summary>Who is trusted to say who is calling. Required: at least one issuer.</summary>
+    /// <summary>Who is trusted to say who is calling. Required: at least one source.</summary>
     public IdentityOptions Identity { get; init; } = new();
 
     /// <summary>Policy files or folders (every <c>*.yaml</c> in them, in name order). Required: at least one.</summary>

@@ -15,6 +15,11 @@ internal abstract class Deadline
     /// <param name="generation">The generation for which the deadline was started: by now the node may stand for something else.</param>
     /// <param name="early">True where everything is being ended before its time.</param>
     protected internal abstract void Elapsed(int generation, bool early);
+
+    /// <summary>Called while it stands on the wheel, which it can't leave meanwhile. Must neither block nor touch the wheel.</summary>
+    protected internal virtual void Recheck(object with)
+    {
+    }
 }
 
 /// <summary>
@@ -84,6 +89,21 @@ internal sealed class DeadlineWheel : IDisposable
         for (var slot = 0; slot < Slots; slot++)
         {
             Visit(slot, long.MaxValue);
+        }
+    }
+
+    /// <summary>Looks at everything that waits: what was allowed when it began may not be any more.</summary>
+    public void Recheck(object with)
+    {
+        for (var slot = 0; slot < Slots; slot++)
+        {
+            lock (_locks[slot])
+            {
+                for (var waiting = _heads[slot]; waiting is not null; waiting = waiting.Next)
+                {
+                    waiting.Recheck(with);
+                }
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 using Postern.Configuration;
 using Postern.Engines.Temporal;
+using Postern.Identity;
+using Postern.Model;
 using Postern.Policy;
 
 namespace Postern.Hosting;
@@ -21,10 +23,10 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
         }
 
         var catalogue = TemporalCatalogue.Load(options.Engines.Temporal.Select(engine => engine.Descriptors).FirstOrDefault(file => file is not null));
-        var policy = PolicyLoader.Load(options.Policy, [.. options.Identity.Issuers.Select(issuer => issuer.Name)], EngineCalls.Of(catalogue));
+        var policy = PolicyLoader.Load(options.Policy, options.Identity.CallerIssuers(), EngineCalls.Of(catalogue));
         IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems];
         return policy.Set is { } set
-            ? new GateConfiguration(options, set, [.. read.Files, .. policy.Files, .. Watched(options)], problems)
+            ? new GateConfiguration(options, set.Taking([.. options.Identity.Namespaces.SelectMany(entry => entry.Temporal.Select(name => new AcceptedCredentials(new Glob(name), caller => CredentialWords.Name(entry.Accept, caller))))]), [.. read.Files, .. policy.Files, .. Watched(options)], problems)
             : throw new InvalidConfigurationException(problems);
     }
 

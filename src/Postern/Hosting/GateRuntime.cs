@@ -4,7 +4,7 @@ using Postern.Audit.Sinks;
 using Postern.Configuration;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
-using Postern.Identity.Jwt;
+using Postern.Identity;
 using Postern.Pipeline;
 using Postern.Policy;
 using Postern.Telemetry;
@@ -64,7 +64,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     public System.Diagnostics.Metrics.Counter<long> Reloads { get; }
 
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
-    public GateState Build(PosternOptions options, PolicySet policy, JwtIdentitySource identity) => new(
+    public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
         options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)]);
 
     /// <summary>The catalogue of an engine's API, read once per descriptor file.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Postern.Configuration;
+using Postern.Identity;
 using Postern.Identity.Jwt;
 using Postern.Model;
 using Postern.Pipeline;
@@ -35,7 +36,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private AdminServer? _admin;
     private AdminServer? _keys;
     private FileChanges? _changes;
-    private JwtIdentitySource _identity;
+    private IdentitySources _identity;
     private IReadOnlyList<string> _files;
     private string? _lastReloadProblem;
     private int _ended;
@@ -50,7 +51,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         _files = loaded.Files;
         _draining = new CancellationTokenSource();
         _runtime = new GateRuntime(loaded.Options, time, loggers);
-        _identity = new JwtIdentitySource(loaded.Options.Identity, null, time, loggers.CreateLogger<JwtIdentitySource>());
+        _identity = Identify(loaded.Options.Identity, null);
         var limits = new LimitStage();
         var audit = new AuditStage(_runtime.Audit, time, loggers.CreateLogger<AuditStage>());
         _stages = new GateStages(
@@ -108,7 +109,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
             }
 
             var before = _identity;
-            var identity = new JwtIdentitySource(loaded.Options.Identity, before, _time, _loggers.CreateLogger<JwtIdentitySource>());
+            var identity = Identify(loaded.Options.Identity, before);
             var effective = loaded.Options with { Listen = _startedWith.Listen, Admin = _startedWith.Admin, Keys = _startedWith.Keys, Data = _startedWith.Data };
             _stages.Swap(_runtime.Build(effective, loaded.Policy, identity));
             _identity = identity;
@@ -211,6 +212,9 @@ internal sealed partial class PosternHost : IAsyncDisposable
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         Log.Started(_logger, string.Join(", ", Addresses), _admin.Address.ToString(), loaded.Policy.Version);
     }
+
+    private IdentitySources Identify(IdentityOptions options, IdentitySources? before) => new(
+        [new JwtIdentitySource(options, before?.Source<JwtIdentitySource>(), _time, _loggers.CreateLogger<JwtIdentitySource>())], before, _time);
 
     private Readiness Ready()
     {

@@ -5,9 +5,18 @@ namespace Postern.Identity;
 /// <summary>Identity sources.</summary>
 internal sealed record IdentityOptions
 {
-    /// <summary>Token issuers. Required: at least one.</summary>
-    [Required("[{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }]")]
+    /// <summary>Issuers of JWTs: identity providers. Default: none; some source of callers is required.</summary>
     public IReadOnlyList<IssuerOptions> Issuers { get; init; } = [];
+
+    /// <summary>The gate's own accounts and keys, kept in the store. Written as <c>accounts: {}</c> with every default. Default: none.</summary>
+    public AccountsOptions? Accounts { get; init; }
+
+    /// <summary>Which kinds of credential namespaces take. Default: every kind, everywhere.</summary>
+    public IReadOnlyList<NamespaceCredentialOptions> Namespaces { get; init; } = [];
+
+    /// <summary>Whose names callers can have: every source that names callers itself, and <c>postern</c> where the gate keeps accounts.</summary>
+    internal IReadOnlyList<string> CallerIssuers() =>
+        [.. Issuers.Select(issuer => issuer.Name).Where(name => name.Length > 0), .. Accounts is null ? (ReadOnlySpan<string>)[] : [Model.Caller.OwnIssuer]];
 }
 
 /// <summary>One issuer of JWTs.</summary>

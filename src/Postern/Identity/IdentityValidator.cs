@@ -1,4 +1,5 @@
 using Postern.Configuration;
+using Postern.Model;
 
 namespace Postern.Identity;
 
@@ -8,6 +9,12 @@ internal static class IdentityValidator
     public static void Validate(IdentityOptions options, string path, Problems problems)
     {
         var issuers = options.Issuers;
+        if (issuers.Count == 0 && options.Accounts is null)
+        {
+            problems.Error($"{path}.issuers", "nobody could say who is calling; write issuers: [{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }], or accounts: {} for the gate's own keys");
+        }
+
+        ValidateAccounts(options, path, problems);
         Names.Check([.. issuers.Select(i => i.Name)], i => $"{path}.issuers[{i}].name", problems);
         var urls = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var i = 0; i < issuers.Count; i++)
@@ -18,7 +25,33 @@ internal static class IdentityValidator
                 problems.Error($"{place}.issuer", $"is the issuer of {path}.issuers[{urls[issuers[i].Issuer]}] already; a token's issuer selects one entry");
             }
 
+            if (issuers[i].Name == Caller.OwnIssuer)
+            {
+                problems.Error($"{place}.name", $"{Caller.OwnIssuer} names the gate's own accounts; take another name");
+            }
+
             ValidateIssuer(issuers[i], place, problems);
+        }
+    }
+
+    private static void ValidateAccounts(IdentityOptions options, string path, Problems problems)
+    {
+        if (options.Accounts is { } accounts && accounts.KeyLifetime > accounts.LongestKeyLifetime)
+        {
+            problems.Error($"{path}.accounts.keyLifetime", "is longer than longestKeyLifetime, so that no key could be made without saying how long it lives");
+        }
+
+        string[] known = [.. CredentialWords.All, .. options.Issuers.Select(issuer => issuer.Name)];
+        for (var i = 0; i < options.Namespaces.Count; i++)
+        {
+            for (var j = 0; j < options.Namespaces[i].Accept.Count; j++)
+            {
+                var word = options.Namespaces[i].Accept[j];
+                if (word.Length > 0 && !known.Contains(word))
+                {
+                    problems.Error($"{path}.namespaces[{i}].accept[{j}]", $"'{word}' is no kind of credential and no issuer; {NearestName.Advice(word, known)}");
+                }
+            }
         }
     }
 

@@ -19,6 +19,7 @@ internal record struct AuditRecord
     public AuditClass Class;
     public string? Caller;
     public CallerKind CallerKind;
+    public string? Credential;
     public string? TokenId;
     public string? SessionId;
     public string? Actors;

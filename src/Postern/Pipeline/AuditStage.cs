@@ -120,6 +120,7 @@ internal sealed partial class AuditStage(AuditLog audit, TimeProvider time, ILog
             var caller = call.Token.Caller;
             record.Caller = caller.Name;
             record.CallerKind = caller.Kind;
+            record.Credential = caller.CredentialId;
             record.TokenId = caller.TokenId;
             record.SessionId = caller.SessionId;
             record.Actors = caller.Actors.IsEmpty ? null : string.Join(" < ", caller.Actors);

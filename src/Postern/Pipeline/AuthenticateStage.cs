@@ -32,14 +32,7 @@ internal sealed class AuthenticateStage(LimitStage limits)
         }
 
         call.Token = token;
-        var state = token.Attached<CallerState>();
-        if (state is null || !ReferenceEquals(state.MadeFrom, call.State.Policy))
-        {
-            state = new CallerState(call.State.Policy.For(token.Caller), call.State.Policy, limits.For(token.Caller.Name));
-            token.Attach(state);
-        }
-
-        call.CallerState = state;
+        call.CallerState = CallerState.Of(token, call.State.Policy, limits);
         return null;
     }
 }

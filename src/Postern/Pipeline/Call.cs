@@ -92,6 +92,9 @@ internal sealed class Call : Deadline
     /// <summary>Why the wheel or the drain ended this call; null while nothing did.</summary>
     public RefusalReason? EndedBy { get; private set; }
 
+    /// <summary>What this call ends with, where it was ended because its caller may no longer make it.</summary>
+    public Refusal? Ending { get; private set; }
+
     public CancellationToken Cancellation => _cancellation.Token;
 
     public IHeaderDictionary RequestHeaders => Request.Headers;
@@ -136,6 +139,7 @@ internal sealed class Call : Deadline
         {
             _open = false;
             EndedBy = null;
+            Ending = null;
             if (!_cancellation.TryReset())
             {
                 _cancellation.Dispose();
@@ -183,6 +187,20 @@ internal sealed class Call : Deadline
             if (_open && generation == Generation)
             {
                 EndedBy ??= early ? RefusalReason.Draining : RefusalReason.UpstreamTimeout;
+                _cancellation.Cancel();
+            }
+        }
+    }
+
+    /// <summary>Ends the call if it waits for the engine and its caller, as things stand now, would not get so far again.</summary>
+    protected internal override void Recheck(object with)
+    {
+        lock (_ending)
+        {
+            if (_open && EndedBy is null && IsDecided && _token is not null && ((OpenCallCheck)with).Judge(this) is { } refusal)
+            {
+                Ending = refusal;
+                EndedBy = refusal.Reason;
                 _cancellation.Cancel();
             }
         }

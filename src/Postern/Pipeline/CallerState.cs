@@ -1,3 +1,4 @@
+using Postern.Identity;
 using Postern.Model;
 using Postern.Policy;
 using Postern.Tokens;
@@ -10,6 +11,19 @@ namespace Postern.Pipeline;
 internal sealed class CallerState(CallerPolicy policy, PolicySet madeFrom, OpenCalls openCalls)
 {
     private Presented? _presented;
+
+    /// <summary>What is kept for a token, made anew where the policy is another one.</summary>
+    public static CallerState Of(VerifiedToken token, PolicySet policy, LimitStage limits)
+    {
+        if (token.Attached<CallerState>() is { } known && ReferenceEquals(known.MadeFrom, policy))
+        {
+            return known;
+        }
+
+        var state = new CallerState(policy.For(token.Caller), policy, limits.For(token.Caller.Name));
+        token.Attach(state);
+        return state;
+    }
 
     public CallerPolicy Policy => policy;
 

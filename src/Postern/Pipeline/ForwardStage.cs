@@ -50,7 +50,7 @@ internal sealed class ForwardStage(DeadlineWheel wheel)
         }
         catch (OperationCanceledException) when (call.EndedBy is { } ended)
         {
-            return Refused(ended, call, content.WasSent);
+            return call.Ending ?? Refused(ended, call, content.WasSent);
         }
         catch (OperationCanceledException) when (!call.Lifetime.RequestAborted.IsCancellationRequested)
         {

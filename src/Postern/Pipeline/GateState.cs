@@ -16,7 +16,7 @@ namespace Postern.Pipeline;
 internal sealed record GateState(
     PosternOptions Options,
     PolicySet Policy,
-    IIdentitySource Identity,
+    IdentitySources Identity,
     AuditClasses AuditClasses,
     IReadOnlyList<TemporalEngine> Engines)
 {

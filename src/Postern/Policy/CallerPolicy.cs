@@ -6,7 +6,7 @@ namespace Postern.Policy;
 /// One policy version as it concerns one caller. Pure: a decision does no I/O and reads no clock. It allocates nothing either, but for an index that a kind
 /// of demand needs for the first time.
 /// </summary>
-internal sealed partial class CallerPolicy(string version, Caller caller, CompiledRules allows, CompiledRules denies)
+internal sealed partial class CallerPolicy(string version, Caller caller, CompiledRules allows, CompiledRules denies, Narrowing? narrowing)
 {
     /// <summary>Where no rule decided.</summary>
     public const string NoRule = "none";
@@ -51,6 +51,11 @@ internal sealed partial class CallerPolicy(string version, Caller caller, Compil
     /// </summary>
     public Decision DecideDenied(in Demand demand, in Circumstances circumstances)
     {
+        if (narrowing is not null && narrowing.Forbids(demand, out var narrowed))
+        {
+            return narrowed;
+        }
+
         var nobody = default(NoTrace);
         if (denies.For(demand.ClusterScope, Dimensions.None).TryFind(demand, circumstances, false, ref nobody, out var deny))
         {
@@ -85,6 +90,11 @@ internal sealed partial class CallerPolicy(string version, Caller caller, Compil
     internal Decision Decide<TTrace>(in Demand demand, in Circumstances circumstances, scoped ref TTrace trace)
         where TTrace : struct, IDecisionTrace
     {
+        if (narrowing is not null && narrowing.Forbids(demand, out var narrowed))
+        {
+            return narrowed;
+        }
+
         var waived = Absent(demand, demand.Waived);
         var bound = allows.For(demand.ClusterScope, waived).TryFind(demand, circumstances, false, ref trace, out var binding);
         var missing = Missing(demand, circumstances, out var unknown);

@@ -13,11 +13,13 @@ internal sealed class PolicySet
 
     private readonly ImmutableArray<CompiledRule> _rules;
     private readonly WhoIndex _who;
+    private readonly ImmutableArray<AcceptedCredentials> _accepted;
     private readonly ConcurrentDictionary<RuleChoice, (CompiledRules Allows, CompiledRules Denies)> _kept = new();
 
-    public PolicySet(PolicyDocument document)
+    public PolicySet(PolicyDocument document, ImmutableArray<AcceptedCredentials> accepted = default)
     {
         Document = document;
+        _accepted = accepted.IsDefault ? [] : accepted;
         _rules = [.. document.Denies.Concat(document.Bindings).Select(r => new CompiledRule(r))];
         _who = new WhoIndex(_rules);
     }
@@ -30,12 +32,15 @@ internal sealed class PolicySet
 
     public PolicyDocument Document { get; }
 
+    /// <summary>The same policy where namespaces take only some kinds of credentials.</summary>
+    public PolicySet Taking(ImmutableArray<AcceptedCredentials> accepted) => accepted.IsEmpty ? this : new PolicySet(Document, accepted);
+
     /// <summary>
     /// Compiles the policy for one verified caller. To be done once per caller and kept with it; callers whom the same rules concern share what is compiled.
     /// </summary>
     public CallerPolicy For(Caller caller)
     {
-        var choice = new RuleChoice([.. _who.Candidates(caller).Where(i => _rules[i].Rule.Concerns(caller))]);
+        var choice = new RuleChoice([.. _who.Candidates(caller).Where(i => Narrowing.Admits(caller, _rules[i].Rule) && _rules[i].Rule.Concerns(caller))]);
         if (!_kept.TryGetValue(choice, out var compiled))
         {
             var rules = choice.Rules.Select(i => _rules[i]).ToLookup(r => r.Rule.IsDeny);
@@ -43,7 +48,7 @@ internal sealed class PolicySet
             compiled = _kept.Count < MostKept ? _kept.GetOrAdd(choice, compiled) : compiled;
         }
 
-        return new CallerPolicy(Version, caller, compiled.Allows, compiled.Denies);
+        return new CallerPolicy(Version, caller, compiled.Allows, compiled.Denies, Narrowing.Of(caller, _accepted));
     }
 
     private readonly struct RuleChoice(int[] rules) : IEquatable<RuleChoice>

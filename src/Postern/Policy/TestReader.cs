@@ -75,7 +75,7 @@ internal sealed class TestReader(NodeReader nodes, IReadOnlyList<string> issuers
 
         var (word, kind) = named[0];
         var subject = nodes.Text(body[word]!, ConfigPath.Join(path, word));
-        var issuer = ReadIssuer(body, path);
+        var issuer = ReadIssuer(body, path, kind);
         if (subject is null || issuer is null)
         {
             return null;
@@ -90,7 +90,7 @@ internal sealed class TestReader(NodeReader nodes, IReadOnlyList<string> issuers
         };
     }
 
-    private string? ReadIssuer(ConfigMapping body, string path)
+    private string? ReadIssuer(ConfigMapping body, string path, CallerKind kind)
     {
         var at = ConfigPath.Join(path, "issuer");
         if (body["issuer"] is { } node)
@@ -105,9 +105,9 @@ internal sealed class TestReader(NodeReader nodes, IReadOnlyList<string> issuers
             return name;
         }
 
-        if (issuers.Count == 1)
+        if (IssuerNames.Meant(issuers, kind != CallerKind.Human) is { } meant)
         {
-            return issuers[0];
+            return meant;
         }
 
         nodes.Error(path, body.Line, issuers.Count == 0 ? "no issuer is configured" : $"there are {issuers.Count} issuers; write issuer: {issuers[0]}");

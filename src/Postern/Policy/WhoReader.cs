@@ -87,14 +87,14 @@ internal sealed class WhoReader(NodeReader nodes, IReadOnlyList<string> issuers)
             return Build(kind, text, before, name[(slash + 1)..], path, line);
         }
 
-        if (issuers.Count == 1)
+        if (IssuerNames.Meant(issuers, kind is WhoKind.Account or WhoKind.Agent) is { } meant)
         {
             if (before is not null && NearestName.Of(before, issuers) is { } near)
             {
-                nodes.Warning(path, line, $"no issuer is named '{before}', so the name is taken to be '{name}' of '{issuers[0]}'; did you mean '{word}:{near}{name[slash..]}'?");
+                nodes.Warning(path, line, $"no issuer is named '{before}', so the name is taken to be '{name}' of '{meant}'; did you mean '{word}:{near}{name[slash..]}'?");
             }
 
-            return Build(kind, text, issuers[0], name, path, line);
+            return Build(kind, text, meant, name, path, line);
         }
 
         nodes.Error(path, line, issuers.Count == 0

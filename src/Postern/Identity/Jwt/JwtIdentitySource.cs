@@ -1,7 +1,5 @@
-using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Postern.Model;
@@ -15,20 +13,15 @@ namespace Postern.Identity.Jwt;
 /// </summary>
 internal sealed partial class JwtIdentitySource : IIdentitySource
 {
-    private const int RememberedTokens = 20_000;
     private const int LongestEcho = 100;
     private static readonly TimeSpan RememberFor = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(10);
     private static readonly string[] DefaultTypes = ["JWT", "at+jwt"];
 
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
-    private readonly VerifiedTokens _verified = new(RememberedTokens);
-    private readonly FailedAttempts _failed;
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ITimer _sweep;
     private long _saidAt;
 
     /// <param name="options">The issuers.</param>
@@ -39,20 +32,13 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
     {
         _time = time;
         _logger = logger;
-        _failed = before?._failed ?? new FailedAttempts(time);
         foreach (var issuer in options.Issuers)
         {
             _issuers.Add(issuer.Issuer, new TrustedIssuer(issuer, KeysFor(issuer, before?._issuers.GetValueOrDefault(issuer.Issuer))));
         }
-
-        _sweep = time.CreateTimer(static state => ((JwtIdentitySource)state!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
-    /// <summary>Completes when every issuer's keys were fetched once, or that failed.</summary>
     public Task FirstFetch => Task.WhenAll(_issuers.Values.Select(issuer => issuer.Keys.FirstFetch));
-
-    /// <summary>Tokens remembered, for metrics.</summary>
-    public int Remembered => _verified.Count;
 
     public IEnumerable<string> Missing()
     {
@@ -65,31 +51,13 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         }
     }
 
-    public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
+    public bool Takes(Credential credential) => credential.Jwt is { } token && _issuers.ContainsKey(token.Issuer);
+
+    /// <summary>Ends this source and the issuers that the other one doesn't share.</summary>
+    public async ValueTask RetireAsync(IIdentitySource? other)
     {
-        if (authorization.Count != 1 || authorization[0] is not { Length: > 0 } text)
-        {
-            return new(authorization.Count == 0
-                ? Refusal("No credential: send an access token as 'authorization: Bearer …'.", "none")
-                : Refuse(source, "Send exactly one authorization value, 'Bearer …'.", "several authorization values, or an empty one"));
-        }
-
-        if (_verified.Find(text, _time.GetUtcNow()) is { } known)
-        {
-            return new(known);
-        }
-
-        return VerifyAsync(text, source, cancellation);
-    }
-
-    /// <summary>
-    /// Ends this source and the issuers that <paramref name="other"/> doesn't share: the old source once the new one serves, or the new one where a reload came to
-    /// nothing.
-    /// </summary>
-    public async ValueTask RetireAsync(JwtIdentitySource other)
-    {
-        await _sweep.DisposeAsync();
-        foreach (var keys in _issuers.Values.Select(issuer => issuer.Keys).Except(other._issuers.Values.Select(issuer => issuer.Keys)))
+        var shared = (other as JwtIdentitySource)?._issuers.Values.Select(issuer => issuer.Keys) ?? [];
+        foreach (var keys in _issuers.Values.Select(issuer => issuer.Keys).Except(shared))
         {
             await keys.DisposeAsync();
         }
@@ -97,7 +65,6 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
 
     public async ValueTask DisposeAsync()
     {
-        await _sweep.DisposeAsync();
         foreach (var issuer in _issuers.Values)
         {
             await issuer.Keys.DisposeAsync();
@@ -125,33 +92,18 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         return before.Keys;
     }
 
-    private void Sweep() => _verified.Sweep(_time.GetUtcNow());
-
-    private async ValueTask<AuthenticationResult> VerifyAsync(string text, IPAddress? source, CancellationToken cancellation)
+    public async ValueTask<AuthenticationResult> VerifyAsync(Credential credential, CancellationToken cancellation)
     {
-        if (_failed.IsExhausted(source))
-        {
-            return new Refusal(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {source}") { RetryAfter = TimeSpan.FromSeconds(10) };
-        }
-
-        if (BearerToken.Read(text) is not { } token)
-        {
-            return Refuse(source, "The credential is not a bearer token that can be read.", "malformed");
-        }
-
+        var token = credential.Jwt!;
         if (!TokenAlgorithms.IsKnown(token.Algorithm) || token.HasCritical)
         {
-            return Refuse(source, "The token is signed in a way that this gate doesn't accept.", "alg or crit");
+            return Refuse("The token is signed in a way that this gate doesn't accept.", "alg or crit");
         }
 
-        if (!_issuers.TryGetValue(token.Issuer, out var issuer))
-        {
-            return Refuse(source, "The token's issuer is none that this gate trusts.", "iss");
-        }
-
+        var issuer = _issuers[token.Issuer];
         if (!IsAccepted(token.Type, issuer.Options.TokenTypes))
         {
-            return Refuse(source, "The token is of a type that this gate doesn't accept.", "typ");
+            return Refuse("The token is of a type that this gate doesn't accept.", "typ");
         }
 
         var (key, isCertain, isTooOften) = await issuer.Keys.FindAsync(token.KeyId, token.Algorithm, cancellation);
@@ -159,24 +111,19 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         {
             if (isCertain)
             {
-                return Refuse(source, "The token is not signed by a key of its issuer.", "kid");
+                return Refuse("The token is not signed by a key of its issuer.", "kid");
             }
 
-            if (isTooOften)
-            {
-                // Only a flood of made-up keys counts: our own trouble must not turn into a limit for those who wait it out.
-                _failed.Add(source);
-            }
-
-            return CannotTell(issuer.Options, $"The keys of issuer {issuer.Options.Name} can't be had at the moment.", "its keys are not at hand");
+            // Only a flood of made-up keys counts: our own trouble must not turn into a limit for those who wait it out.
+            return CannotTell(issuer.Options, $"The keys of issuer {issuer.Options.Name} can't be had at the moment.", "its keys are not at hand") with { Counts = isTooOften };
         }
 
         if (!await IsSignedAsync(token, key, issuer.Options))
         {
-            return Refuse(source, "The token is not valid.", "signature");
+            return Refuse("The token is not valid.", "signature");
         }
 
-        return await JudgeAsync(text, token, key, issuer, source, cancellation);
+        return await JudgeAsync(token, key, issuer, cancellation);
     }
 
     private async ValueTask<bool> IsSignedAsync(BearerToken token, IssuerKey key, IssuerOptions options)
@@ -198,17 +145,17 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
 
     /// <summary>What an authentic token says, against what this gate accepts.</summary>
     private async ValueTask<AuthenticationResult> JudgeAsync(
-        string text, BearerToken token, IssuerKey key, TrustedIssuer issuer, IPAddress? source, CancellationToken cancellation)
+        BearerToken token, IssuerKey key, TrustedIssuer issuer, CancellationToken cancellation)
     {
         var options = issuer.Options;
         if (Audience(token.Claims, options.Audiences) is { } strange)
         {
-            return Refuse(source, strange, "aud");
+            return Refuse(strange, "aud");
         }
 
         if (TokenTimes.Read(token.Claims) is not { } times)
         {
-            return Refuse(source, "The token's times can't be read, or it has no exp.", "times");
+            return Refuse("The token's times can't be read, or it has no exp.", "times");
         }
 
         if (_time.GetUtcNow() > times.Expires + options.ClockSkew)
@@ -219,30 +166,24 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
                 return CannotTell(options, $"The token has expired and issuer {options.Name} can't be reached.", "a token expired");
             }
 
-            return Refuse(source, $"The token expired {TokenTimes.Words(_time.GetUtcNow() - times.Expires)} ago.", "exp");
+            return Refuse($"The token expired {TokenTimes.Words(_time.GetUtcNow() - times.Expires)} ago.", "exp");
         }
 
         var now = _time.GetUtcNow();
         var begins = times.NotBefore > times.Issued || times.Issued is null ? times.NotBefore : times.Issued;
         if (begins > now + options.ClockSkew)
         {
-            return Refuse(source, $"The token is valid only in {TokenTimes.Words(begins.Value - now)}: do the clocks agree?", "nbf or iat");
+            return Refuse($"The token is valid only in {TokenTimes.Words(begins.Value - now)}: do the clocks agree?", "nbf or iat");
         }
 
         var (caller, problem) = ClaimReader.Read(options, token.Claims, token.KeyId, times.Expires);
         if (caller is null)
         {
-            return Refuse(source, $"The token can't be used: {problem}.", "claims");
+            return Refuse($"The token can't be used: {problem}.", "claims");
         }
 
         var until = times.Expires < now + RememberFor ? times.Expires : now + RememberFor;
-        var verified = new VerifiedToken(caller, until, key.Lease);
-        if (verified.Stands(now))
-        {
-            _verified.Add(text, verified);
-        }
-
-        return verified;
+        return new VerifiedToken(caller, until, key.Lease);
     }
 
     private static bool IsAccepted(string? type, IReadOnlyList<string> configured)
@@ -280,15 +221,9 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
             && audience.EnumerateArray().Any(item => ours.Contains(item.GetString(), StringComparer.Ordinal)) ? null : "None of the token's audiences is one of ours.";
     }
 
-    private Refusal Refuse(IPAddress? source, string text, string detail)
-    {
-        _failed.Add(source);
-        return Refusal(text, detail);
-    }
+    private static AuthenticationResult Refuse(string text, string detail) => new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
 
-    private static Refusal Refusal(string text, string detail) => new(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
-
-    private Refusal CannotTell(IssuerOptions issuer, string text, string detail)
+    private AuthenticationResult CannotTell(IssuerOptions issuer, string text, string detail)
     {
         // In an outage every poll of every worker comes by here.
         var said = Interlocked.Read(ref _saidAt);

@@ -12,7 +12,7 @@ namespace Postern.Tests.Identity.Jwt;
 /// <summary>A source that discovers a real issuer on loopback, with a clock of its own.</summary>
 internal sealed class IssuerBench : IAsyncDisposable
 {
-    private readonly List<JwtIdentitySource> _sources = [];
+    private readonly List<IdentitySources> _sources = [];
 
     private IssuerBench(TestIssuer issuer) => Issuer = issuer;
 
@@ -22,7 +22,7 @@ internal sealed class IssuerBench : IAsyncDisposable
 
     public IssuerOptions Options => new() { Name = "test", Issuer = Issuer.Url, Audiences = [TestIssuer.Audience] };
 
-    public JwtIdentitySource Source => _sources[^1];
+    public IdentitySources Source => _sources[^1];
 
     public static async Task<IssuerBench> StartAsync(bool isUp = true, Action<TestIssuer>? prepare = null)
     {
@@ -37,9 +37,10 @@ internal sealed class IssuerBench : IAsyncDisposable
         return bench;
     }
 
-    public JwtIdentitySource Reload(IssuerOptions options)
+    public IdentitySources Reload(IssuerOptions options)
     {
-        var next = new JwtIdentitySource(new IdentityOptions { Issuers = [options] }, _sources.LastOrDefault(), Time, NullLogger.Instance);
+        var before = _sources.LastOrDefault();
+        var next = new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [options] }, before?.Source<JwtIdentitySource>(), Time, NullLogger.Instance)], before, Time);
         _sources.Add(next);
         return next;
     }

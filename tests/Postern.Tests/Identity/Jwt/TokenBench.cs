@@ -17,7 +17,7 @@ internal sealed class TokenBench : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("postern-").FullName;
     private readonly JsonArray _keys;
-    private JwtIdentitySource? _source;
+    private IdentitySources? _source;
 
     public TokenBench(params JsonObject[] keys)
     {
@@ -32,7 +32,7 @@ internal sealed class TokenBench : IAsyncDisposable
 
     public IssuerOptions Options { get; set; }
 
-    public JwtIdentitySource Source => _source ??= new JwtIdentitySource(new IdentityOptions { Issuers = [Options] }, null, Time, NullLogger.Instance);
+    public IdentitySources Source => _source ??= new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [Options] }, null, Time, NullLogger.Instance)], null, Time);
 
     public long Now => Time.GetUtcNow().ToUnixTimeSeconds();
 

@@ -1,0 +1,148 @@
+using System.Collections.Concurrent;
+using Postern.Model;
+
+namespace Postern.Identity.Accounts;
+
+/// <summary>
+/// Accounts, local users and keys in memory, whole: nothing on the request path asks the store. Changes come from the store's feed; what they take away ends at
+/// once whatever was remembered on its strength.
+/// </summary>
+internal sealed class AccountDirectory(TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, Principal> _byId = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Principal> _byName = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, KnownKey> _keys = new(StringComparer.Ordinal);
+    private readonly Lock _applying = new();
+
+    /// <summary>False until the store was read once: until then nobody can be told to be unknown.</summary>
+    public bool IsLoaded { get; private set; }
+
+    public int Principals => _byId.Count;
+
+    public int Keys => _keys.Count;
+
+    public Principal? Find(string id) => _byId.GetValueOrDefault(id);
+
+    public Principal? FindNamed(string name) => _byName.GetValueOrDefault(name);
+
+    public KnownKey? FindKey(string id) => _keys.GetValueOrDefault(id);
+
+    /// <summary>All, in no order.</summary>
+    public IEnumerable<Principal> All => _byId.Values;
+
+    /// <summary>The keys of an owner, oldest first. Walks over all: for people, not for calls.</summary>
+    public IReadOnlyList<KnownKey> KeysOf(string ownerId) => [.. _keys.Values.Where(key => key.Key.OwnerId == ownerId).OrderBy(key => key.Key.CreatedAt)];
+
+    /// <summary>Everything was read.</summary>
+    public void Loaded() => IsLoaded = true;
+
+    public void Apply(Account account)
+    {
+        lock (_applying)
+        {
+            Keep(Principal.Of(account, Find(account.Id)));
+        }
+    }
+
+    public void Apply(LocalUser user)
+    {
+        lock (_applying)
+        {
+            Keep(Principal.Of(user, Find(user.Id)));
+        }
+    }
+
+    public void Apply(ApiKey key)
+    {
+        lock (_applying)
+        {
+            var before = FindKey(key.Id);
+            if (before?.Key.Version >= key.Version)
+            {
+                return;
+            }
+
+            _keys[key.Id] = new KnownKey(key, before);
+            before?.Lease.End(key.RevokedAt is null ? LeaseEnd.Changed : LeaseEnd.Revoked);
+        }
+    }
+
+    /// <summary>An account or a user is gone, with everything that speaks for it.</summary>
+    public void Remove(string id)
+    {
+        lock (_applying)
+        {
+            if (_byId.TryRemove(id, out var gone))
+            {
+                _byName.TryRemove(new KeyValuePair<string, Principal>(gone.Name, gone));
+                gone.Lease.End(LeaseEnd.Revoked);
+            }
+        }
+    }
+
+    public void RemoveKey(string id)
+    {
+        lock (_applying)
+        {
+            if (_keys.TryRemove(id, out var gone))
+            {
+                gone.Lease.End(LeaseEnd.Revoked);
+            }
+        }
+    }
+
+    /// <summary>Uses that the store doesn't know yet.</summary>
+    public IReadOnlyList<KeyUse> TakeUses()
+    {
+        var uses = new List<KeyUse>();
+        foreach (var key in _keys.Values)
+        {
+            if (key.Use.At is { } at && (key.Stored is null || key.Stored.At < at))
+            {
+                key.Stored = new KeyUse(key.Key.Id, at, key.Use.From?.ToString());
+                uses.Add(key.Stored);
+            }
+        }
+
+        return uses;
+    }
+
+    /// <summary>A use that another gate wrote down.</summary>
+    public void Apply(KeyUse use)
+    {
+        if (FindKey(use.KeyId) is { } key && (key.Stored is null || key.Stored.At < use.At))
+        {
+            key.Stored = use;
+        }
+    }
+
+    /// <summary>Whether a key works now, and if not, why.</summary>
+    public (Principal? Owner, string? Problem) Judge(KnownKey key)
+    {
+        var now = time.GetUtcNow();
+        if (key.Key.RevokedAt is not null)
+        {
+            return (null, "The key was revoked.");
+        }
+
+        if (key.Key.ExpiresAt <= now)
+        {
+            return (null, "The key has expired.");
+        }
+
+        return Find(key.Key.OwnerId) is not { } owner ? (null, "Whoever the key was made for is gone.")
+            : owner.Problem(now) is { } problem ? (null, $"The account {problem}.")
+            : (owner, null);
+    }
+
+    private void Keep(Principal next)
+    {
+        if (_byId.TryGetValue(next.Id, out var before) && before.Name != next.Name)
+        {
+            _byName.TryRemove(new KeyValuePair<string, Principal>(before.Name, before));
+        }
+
+        _byId[next.Id] = next;
+        _byName[next.Name] = next;
+    }
+}

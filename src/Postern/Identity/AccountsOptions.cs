@@ -1,0 +1,34 @@
+using Postern.Configuration;
+
+namespace Postern.Identity;
+
+/// <summary>The gate's own accounts, agents, local users and their keys.</summary>
+internal sealed record AccountsOptions
+{
+    /// <summary>How long a new key lives unless it is told otherwise. Default 90d; 1h to 730d.</summary>
+    [Between("1h", "730d")]
+    public TimeSpan KeyLifetime { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>The longest life that a key may be given. Default 730d; 1h to 730d.</summary>
+    [Between("1h", "730d")]
+    public TimeSpan LongestKeyLifetime { get; init; } = TimeSpan.FromDays(730);
+
+    /// <summary>Live keys that one account may have. Default 20; 2 to 1000, since a rotation needs two.</summary>
+    [Between("2", "1000")]
+    public int KeysPerAccount { get; init; } = 20;
+}
+
+/// <summary>Which kinds of credential some namespaces take. Where several entries match a namespace, each must accept.</summary>
+internal sealed record NamespaceCredentialOptions
+{
+    /// <summary>Namespaces (globs) that it is about. Required.</summary>
+    [Required("[\"*-prod\"]")]
+    public IReadOnlyList<string> Temporal { get; init; } = [];
+
+    /// <summary>
+    /// What they take: <c>keys</c>, <c>certificates</c>, <c>federated</c>, <c>postern</c> (tokens that the gate issued), <c>break-glass</c>, or the name of an
+    /// issuer. Required.
+    /// </summary>
+    [Required("[certificates, okta]")]
+    public IReadOnlyList<string> Accept { get; init; } = [];
+}

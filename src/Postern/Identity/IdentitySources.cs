@@ -1,0 +1,159 @@
+using System.Net;
+using Microsoft.Extensions.Primitives;
+using Postern.Model;
+
+namespace Postern.Identity;
+
+/// <summary>
+/// Everything that knows who is calling, as one. A call may present one credential; by its shape it goes to the one source that is its own, so that no secret is
+/// ever tried on a source that it wasn't made for. What was verified is remembered here, for all of them.
+/// </summary>
+internal sealed class IdentitySources : IAsyncDisposable
+{
+    private const int RememberedTokens = 20_000;
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    private readonly IReadOnlyList<IIdentitySource> _sources;
+    private readonly VerifiedTokens _verified = new(RememberedTokens);
+    private readonly FailedAttempts _failed;
+    private readonly TimeProvider _time;
+    private readonly ITimer _sweep;
+
+    /// <param name="sources">In the order in which they are asked whether a credential is theirs.</param>
+    /// <param name="before">What this one is to follow; counts of failed attempts go on.</param>
+    /// <param name="time">The clock.</param>
+    public IdentitySources(IReadOnlyList<IIdentitySource> sources, IdentitySources? before, TimeProvider time)
+    {
+        _sources = sources;
+        _time = time;
+        _failed = before?._failed ?? new FailedAttempts(time);
+        _sweep = time.CreateTimer(static state => ((IdentitySources)state!).Sweep(), this, SweepEvery, SweepEvery);
+    }
+
+    /// <summary>Completes when every source has what it needs, or couldn't get it at once.</summary>
+    public Task FirstFetch => Task.WhenAll(_sources.Select(source => source.FirstFetch));
+
+    /// <summary>Credentials remembered, for metrics.</summary>
+    public int Remembered => _verified.Count;
+
+    /// <summary>The source of a kind; null where none is configured.</summary>
+    public T? Source<T>()
+        where T : class, IIdentitySource => _sources.OfType<T>().FirstOrDefault();
+
+    /// <summary>What the sources lack to answer, for readiness.</summary>
+    public IEnumerable<string> Missing() => _sources.SelectMany(source => source.Missing());
+
+    /// <summary>Judges the credentials of one call. Completes synchronously, and allocates nothing, where the credential is known already.</summary>
+    public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
+    {
+        if (authorization.Count != 1 || authorization[0] is not { Length: > 0 } text)
+        {
+            return new(authorization.Count == 0
+                ? Unauthenticated("No credential: send an access token as 'authorization: Bearer …'.", "none")
+                : Counted(source, Unauthenticated("Send exactly one authorization value, 'Bearer …'.", "several authorization values, or an empty one")));
+        }
+
+        var now = _time.GetUtcNow();
+        if (_verified.Find(text, now) is not { } known)
+        {
+            return VerifyAsync(text, source, cancellation);
+        }
+
+        if (!known.MayComeFrom(source))
+        {
+            return new(Counted(source, WrongPlace()));
+        }
+
+        known.Use?.Note(now, source);
+        return new(known);
+    }
+
+    /// <summary>Ends these sources but for what <paramref name="other"/> shares: the old ones once the new serve, or the new where a reload came to nothing.</summary>
+    public async ValueTask RetireAsync(IdentitySources other)
+    {
+        await _sweep.DisposeAsync();
+        foreach (var source in _sources)
+        {
+            await source.RetireAsync(other._sources.FirstOrDefault(candidate => candidate.GetType() == source.GetType()));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _sweep.DisposeAsync();
+        foreach (var source in _sources)
+        {
+            await source.DisposeAsync();
+        }
+    }
+
+    private void Sweep() => _verified.Sweep(_time.GetUtcNow());
+
+    private async ValueTask<AuthenticationResult> VerifyAsync(string text, IPAddress? from, CancellationToken cancellation)
+    {
+        if (_failed.IsExhausted(from))
+        {
+            return new Refusal(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {from}") { RetryAfter = TimeSpan.FromSeconds(10) };
+        }
+
+        if (Credential.Read(text, from) is not { } credential)
+        {
+            return Counted(from, Unauthenticated("The credential is not a bearer token that can be read.", "malformed"));
+        }
+
+        if (SourceOf(credential) is not { } source)
+        {
+            return Counted(from, credential.Shape == CredentialShape.Jwt
+                ? Unauthenticated("The token's issuer is none that this gate trusts.", "iss")
+                : Unauthenticated("The credential is of a kind that this gate doesn't accept.", $"no source for {credential.Shape}"));
+        }
+
+        var result = await source.VerifyAsync(credential, cancellation);
+        if (result.Token is not { } token)
+        {
+            if (result.Counts)
+            {
+                _failed.Add(from);
+            }
+
+            return result;
+        }
+
+        var now = _time.GetUtcNow();
+        if (token.Stands(now))
+        {
+            _verified.Add(text, token);
+        }
+
+        if (!token.MayComeFrom(from))
+        {
+            return Counted(from, WrongPlace());
+        }
+
+        token.Use?.Note(now, from);
+        return result;
+    }
+
+    private IIdentitySource? SourceOf(Credential credential)
+    {
+        foreach (var source in _sources)
+        {
+            if (source.Takes(credential))
+            {
+                return source;
+            }
+        }
+
+        return null;
+    }
+
+    private AuthenticationResult Counted(IPAddress? from, Refusal refusal)
+    {
+        _failed.Add(from);
+        return refusal;
+    }
+
+    private static Refusal WrongPlace() => Unauthenticated("The credential may not come from this address.", "source address");
+
+    private static Refusal Unauthenticated(string text, string detail) => new(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
+}
