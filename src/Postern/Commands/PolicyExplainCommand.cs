@@ -156,7 +156,7 @@ internal static class PolicyExplainCommand
 
     private static async Task<(Caller? Caller, int ExitCode)> VerifyAsync(string token, PosternOptions options, CommandOutput output, TimeProvider time, CancellationToken cancellation)
     {
-        await using var source = new IdentitySources([new JwtIdentitySource(options.Identity, null, time, NullLogger.Instance)], null, time);
+        await using var source = new IdentitySources([new JwtIdentitySource(options.Identity, null, null, time, NullLogger.Instance)], null, time);
         await source.FirstFetch.WaitAsync(cancellation);
         var answer = await source.AuthenticateAsync("Bearer " + token, null, cancellation);
         if (answer.Token is { } verified)

@@ -34,6 +34,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Audit = new AuditLog(new FileAuditSink(options.Audit, time, loggers.CreateLogger<FileAuditSink>()), time, loggers.CreateLogger<AuditLog>(), Metrics.Meter);
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
         Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
+        Accounts = options.Identity.KeepsAccounts ? new AccountStore(options, time, loggers) : null;
         Sticky = new StickyQueues(time);
         Wheel = new DeadlineWheel(time);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
@@ -54,6 +55,9 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     /// <summary>The keys of caller assertions, which are no credentials; null while none are written.</summary>
     public SigningKeys? CallerKeys { get; private set; }
+
+    /// <summary>The gate's own accounts; null where it keeps none.</summary>
+    public AccountStore? Accounts { get; }
 
     public DeadlineWheel Wheel { get; }
 
@@ -102,6 +106,11 @@ internal sealed class GateRuntime : IAsyncDisposable
         foreach (var entry in _pools.Values)
         {
             await entry.Pool.DisposeAsync();
+        }
+
+        if (Accounts is not null)
+        {
+            await Accounts.DisposeAsync();
         }
 
         await Audit.DisposeAsync();

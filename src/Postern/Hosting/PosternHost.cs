@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Postern.Configuration;
 using Postern.Identity;
+using Postern.Identity.ApiKeys;
 using Postern.Identity.Jwt;
 using Postern.Model;
 using Postern.Pipeline;
@@ -20,6 +21,8 @@ internal sealed class InvalidConfigurationException(IReadOnlyList<Problem> probl
 /// <summary>One running gate: its listeners, its state, its reloads and its end.</summary>
 internal sealed partial class PosternHost : IAsyncDisposable
 {
+    // What was revoked ends within seconds, on every gate.
+    private static readonly TimeSpan RecheckEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DrainedWithin = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FirstKeysWithin = TimeSpan.FromSeconds(1);
 
@@ -36,6 +39,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private AdminServer? _admin;
     private AdminServer? _keys;
     private FileChanges? _changes;
+    private ITimer? _recheck;
     private IdentitySources _identity;
     private IReadOnlyList<string> _files;
     private string? _lastReloadProblem;
@@ -110,7 +114,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
 
             var before = _identity;
             var identity = Identify(loaded.Options.Identity, before);
-            var effective = loaded.Options with { Listen = _startedWith.Listen, Admin = _startedWith.Admin, Keys = _startedWith.Keys, Data = _startedWith.Data };
+            var effective = loaded.Options with { Listen = _startedWith.Listen, Admin = _startedWith.Admin, Keys = _startedWith.Keys, Data = _startedWith.Data, Storage = _startedWith.Storage };
             _stages.Swap(_runtime.Build(effective, loaded.Policy, identity));
             _identity = identity;
             _files = loaded.Files;
@@ -172,6 +176,11 @@ internal sealed partial class PosternHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _changes?.Dispose();
+        if (_recheck is not null)
+        {
+            await _recheck.DisposeAsync();
+        }
+
         await StopAsync(new CancellationToken(canceled: true));
         await _listeners.DisposeAsync();
         if (_admin is not null)
@@ -197,6 +206,11 @@ internal sealed partial class PosternHost : IAsyncDisposable
             Log.ConfigurationWarning(_logger, warning.ToString());
         }
 
+        if (_runtime.Accounts is { } accounts)
+        {
+            await accounts.StartAsync(cancellation);
+        }
+
         // A gate whose issuer is away starts all the same and says cannot-tell; but calls of the first second shouldn't when it isn't.
         await Task.WhenAny(Task.WhenAll(_identity.FirstFetch, _runtime.FirstResolve), Task.Delay(FirstKeysWithin, _time, cancellation));
         var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, () => _runtime.Keys.PublicSet, () => _runtime.CallerKeys?.PublicSet ?? default);
@@ -207,14 +221,26 @@ internal sealed partial class PosternHost : IAsyncDisposable
         }
 
         await _listeners.StartAsync(new PosternPipeline(_stages, _time, _loggers.CreateLogger<PosternPipeline>()), cancellation);
+        _recheck = _time.CreateTimer(static host => ((PosternHost)host!).RecheckOpenCalls(), this, RecheckEvery, RecheckEvery);
         _changes = new FileChanges(() => _files, () => _ = ReloadAsync(CancellationToken.None), _time);
         // Reading configuration and API leaves tens of megabytes behind that serving never needs again.
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         Log.Started(_logger, string.Join(", ", Addresses), _admin.Address.ToString(), loaded.Policy.Version);
     }
 
-    private IdentitySources Identify(IdentityOptions options, IdentitySources? before) => new(
-        [new JwtIdentitySource(options, before?.Source<JwtIdentitySource>(), _time, _loggers.CreateLogger<JwtIdentitySource>())], before, _time);
+    private IdentitySources Identify(IdentityOptions options, IdentitySources? before)
+    {
+        var sources = new List<IIdentitySource>();
+        if (_runtime.Accounts is { } accounts)
+        {
+            sources.Add(new ApiKeyIdentitySource(accounts.Directory, accounts.Hash, _time));
+        }
+
+        sources.Add(new JwtIdentitySource(options, before?.Source<JwtIdentitySource>(), _runtime.Accounts?.Revocations, _time, _loggers.CreateLogger<JwtIdentitySource>()));
+        return new IdentitySources(sources, before, _time);
+    }
+
+    private void RecheckOpenCalls() => _runtime.Wheel.Recheck(new OpenCallCheck(_stages.State, _stages.Limit, _time.GetUtcNow()));
 
     private Readiness Ready()
     {
@@ -224,13 +250,15 @@ internal sealed partial class PosternHost : IAsyncDisposable
             missing.Add("shutting down");
         }
 
+        // What a gate goes on without is no reason to take it out of rotation, but it must be seen where one looks.
+        var isReady = missing.Count == 0;
+        missing.AddRange(_runtime.Accounts?.Notes() ?? []);
         if (_lastReloadProblem is { } problem)
         {
-            // Serving on the last good configuration is no reason to be taken out of rotation, but it must be seen where one looks.
-            return new Readiness(missing.Count == 0, [.. missing, $"last reload refused, the configuration before it is in use: {problem}"]);
+            missing.Add($"last reload refused, the configuration before it is in use: {problem}");
         }
 
-        return new Readiness(missing.Count == 0, missing);
+        return new Readiness(isReady, missing);
     }
 
     private IReadOnlyList<PollerLine> Pollers() => [.. _runtime.Pollers.Now(_time.GetUtcNow()).Select(poller => new PollerLine(
@@ -252,9 +280,9 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private IEnumerable<string> RestartNeeded(PosternOptions options)
     {
         if (!options.Listen.SequenceEqual(_startedWith.Listen) || options.Admin != _startedWith.Admin || options.Keys != _startedWith.Keys || options.Data != _startedWith.Data
-            || options.Audit.File != _startedWith.Audit.File || options.Shutdown != _startedWith.Shutdown)
+            || !Equals(options.Storage, _startedWith.Storage) || options.Identity.KeepsAccounts != _startedWith.Identity.KeepsAccounts || options.Audit.File != _startedWith.Audit.File || options.Shutdown != _startedWith.Shutdown)
         {
-            yield return "listen, admin, keys, data, audit.file and shutdown change at a restart only; the rest was taken over";
+            yield return "listen, admin, keys, data, storage, identity.accounts (whether there are any), audit.file and shutdown change at a restart only; the rest was taken over";
         }
     }
 

@@ -3,8 +3,12 @@ using Postern.Configuration;
 namespace Postern.Identity;
 
 /// <summary>The gate's own accounts, agents, local users and their keys.</summary>
+[OneWord(nameof(Enabled))]
 internal sealed record AccountsOptions
 {
+    /// <summary>Whether the gate keeps accounts. Default true where the section is written; <c>accounts: enabled</c> takes every default.</summary>
+    public bool Enabled { get; init; } = true;
+
     /// <summary>How long a new key lives unless it is told otherwise. Default 90d; 1h to 730d.</summary>
     [Between("1h", "730d")]
     public TimeSpan KeyLifetime { get; init; } = TimeSpan.FromDays(90);

@@ -8,7 +8,7 @@ internal sealed record IdentityOptions
     /// <summary>Issuers of JWTs: identity providers. Default: none; some source of callers is required.</summary>
     public IReadOnlyList<IssuerOptions> Issuers { get; init; } = [];
 
-    /// <summary>The gate's own accounts and keys, kept in the store. Written as <c>accounts: {}</c> with every default. Default: none.</summary>
+    /// <summary>The gate's own accounts and keys, kept in the store. <c>accounts: enabled</c> takes every default. Default: none.</summary>
     public AccountsOptions? Accounts { get; init; }
 
     /// <summary>Which kinds of credential namespaces take. Default: every kind, everywhere.</summary>
@@ -16,7 +16,9 @@ internal sealed record IdentityOptions
 
     /// <summary>Whose names callers can have: every source that names callers itself, and <c>postern</c> where the gate keeps accounts.</summary>
     internal IReadOnlyList<string> CallerIssuers() =>
-        [.. Issuers.Select(issuer => issuer.Name).Where(name => name.Length > 0), .. Accounts is null ? (ReadOnlySpan<string>)[] : [Model.Caller.OwnIssuer]];
+        [.. Issuers.Select(issuer => issuer.Name).Where(name => name.Length > 0), .. KeepsAccounts ? [Model.Caller.OwnIssuer] : (ReadOnlySpan<string>)[]];
+
+    internal bool KeepsAccounts => Accounts is { Enabled: true };
 }
 
 /// <summary>One issuer of JWTs.</summary>

@@ -9,9 +9,9 @@ internal static class IdentityValidator
     public static void Validate(IdentityOptions options, string path, Problems problems)
     {
         var issuers = options.Issuers;
-        if (issuers.Count == 0 && options.Accounts is null)
+        if (issuers.Count == 0 && !options.KeepsAccounts)
         {
-            problems.Error($"{path}.issuers", "nobody could say who is calling; write issuers: [{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }], or accounts: {} for the gate's own keys");
+            problems.Error($"{path}.issuers", "nobody could say who is calling; write issuers: [{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }], or accounts: enabled for the gate's own keys");
         }
 
         ValidateAccounts(options, path, problems);

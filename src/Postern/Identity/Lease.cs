@@ -17,7 +17,7 @@ internal enum LeaseEnd : byte
 /// How long something that many credentials rest on (a key of an issuer, an account) may be relied on. One object for all of them: ending it ends what was
 /// remembered on its strength at once, and a look at it costs one read.
 /// </summary>
-internal sealed class Lease
+internal class Lease
 {
     private long _untilTicks;
     private volatile LeaseEnd _end;
@@ -26,9 +26,9 @@ internal sealed class Lease
     public static Lease Lasting() => new() { _untilTicks = DateTime.MaxValue.Ticks };
 
     /// <summary>Why it was ended, where that concerns calls that are open.</summary>
-    public LeaseEnd Ended => _end;
+    public virtual LeaseEnd Ended => _end;
 
-    public bool Holds(DateTimeOffset now) => now.UtcTicks < Volatile.Read(ref _untilTicks);
+    public virtual bool Holds(DateTimeOffset now) => now.UtcTicks < Volatile.Read(ref _untilTicks);
 
     public void HoldUntil(DateTimeOffset until) => Volatile.Write(ref _untilTicks, until.UtcTicks);
 

@@ -48,8 +48,8 @@ internal sealed class Narrowing
             return true;
         }
 
-        // What belongs to no namespace (a list of them, what the server says of itself) is nobody's to bound; what acts on all of them is.
-        return !_bounds.IsEmpty && (demand.ClusterScope || (PermissionDimensions.Of(demand.Permission) & Dimensions.Namespace) != Dimensions.None) && Deny(OutOfBounds, out decision);
+        // What everybody may ask (a list that shows what may be seen, what the server says of itself) is nobody's to bound; what acts on all namespaces is.
+        return !_bounds.IsEmpty && !demand.UnlessDenied && (demand.ClusterScope || (PermissionDimensions.Of(demand.Permission) & Dimensions.Namespace) != Dimensions.None) && Deny(OutOfBounds, out decision);
     }
 
     private static bool Deny(string reason, out Decision decision)

@@ -27,6 +27,9 @@ internal sealed record GateSetup
     /// <summary>Further keys of the issuer's entry, one per line.</summary>
     public string IssuerExtra { get; init; } = "";
 
+    /// <summary>Further keys of <c>identity:</c>, one per line, with two spaces before them.</summary>
+    public string IdentityExtra { get; init; } = "";
+
     /// <summary>Further sections of postern.yaml.</summary>
     public string Extra { get; init; } = "";
 
@@ -76,6 +79,7 @@ internal sealed record GateSetup
                   audiences: [{TestIssuer.Audience}]
                   groups: groups
             {Indent(IssuerExtra, 6)}
+            {IdentityExtra}
             policy: [policy.yaml]
             audit: {"{"} file: audit {"}"}
             shutdown: {"{"} grace: {Grace} {"}"}

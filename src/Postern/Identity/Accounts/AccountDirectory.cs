@@ -33,61 +33,80 @@ internal sealed class AccountDirectory(TimeProvider time)
     /// <summary>The keys of an owner, oldest first. Walks over all: for people, not for calls.</summary>
     public IReadOnlyList<KnownKey> KeysOf(string ownerId) => [.. _keys.Values.Where(key => key.Key.OwnerId == ownerId).OrderBy(key => key.Key.CreatedAt)];
 
-    /// <summary>Everything was read.</summary>
-    public void Loaded() => IsLoaded = true;
-
-    public void Apply(Account account)
+    /// <summary>What the store's feed brings.</summary>
+    public void Apply(StoreChanges changes)
     {
         lock (_applying)
         {
-            Keep(Principal.Of(account, Find(account.Id)));
-        }
-    }
-
-    public void Apply(LocalUser user)
-    {
-        lock (_applying)
-        {
-            Keep(Principal.Of(user, Find(user.Id)));
-        }
-    }
-
-    public void Apply(ApiKey key)
-    {
-        lock (_applying)
-        {
-            var before = FindKey(key.Id);
-            if (before?.Key.Version >= key.Version)
+            foreach (var account in changes.Accounts)
             {
-                return;
+                Apply(account);
             }
 
-            _keys[key.Id] = new KnownKey(key, before);
-            before?.Lease.End(key.RevokedAt is null ? LeaseEnd.Changed : LeaseEnd.Revoked);
+            foreach (var user in changes.Users)
+            {
+                Apply(user);
+            }
+
+            foreach (var key in changes.Keys)
+            {
+                Apply(key);
+            }
+
+            foreach (var gone in changes.IsWhole ? Missing(changes) : changes.Deletions)
+            {
+                switch (gone.Kind)
+                {
+                    case StoredKind.Account or StoredKind.User:
+                        Remove(gone.Id);
+                        break;
+                    case StoredKind.Key:
+                        RemoveKey(gone.Id);
+                        break;
+                }
+            }
+
+            IsLoaded = true;
         }
     }
 
-    /// <summary>An account or a user is gone, with everything that speaks for it.</summary>
-    public void Remove(string id)
+    private void Apply(Account account)
     {
-        lock (_applying)
+        Keep(Principal.Of(account, Find(account.Id)));
+    }
+
+    private void Apply(LocalUser user)
+    {
+        Keep(Principal.Of(user, Find(user.Id)));
+    }
+
+    private void Apply(ApiKey key)
+    {
+        var before = FindKey(key.Id);
+        if (before?.Key.Version >= key.Version)
         {
-            if (_byId.TryRemove(id, out var gone))
-            {
-                _byName.TryRemove(new KeyValuePair<string, Principal>(gone.Name, gone));
-                gone.Lease.End(LeaseEnd.Revoked);
-            }
+            return;
+        }
+
+        _keys[key.Id] = new KnownKey(key, before);
+        before?.Lease.End(key.RevokedAt is null ? LeaseEnd.Changed : LeaseEnd.Revoked);
+    }
+
+    // An account or a user is gone, with everything that speaks for it.
+    private void Remove(string id)
+    {
+        if (_byId.TryRemove(id, out var gone))
+        {
+            _byName.TryRemove(new KeyValuePair<string, Principal>(gone.Name, gone));
+            gone.Lease.End(LeaseEnd.Revoked);
         }
     }
 
-    public void RemoveKey(string id)
+    private void RemoveKey(string id)
     {
-        lock (_applying)
+        if (_keys.TryRemove(id, out var gone))
         {
-            if (_keys.TryRemove(id, out var gone))
-            {
-                gone.Lease.End(LeaseEnd.Revoked);
-            }
+            gone.Lease.End(LeaseEnd.Revoked);
         }
     }
 
@@ -133,6 +152,17 @@ internal sealed class AccountDirectory(TimeProvider time)
         return Find(key.Key.OwnerId) is not { } owner ? (null, "Whoever the key was made for is gone.")
             : owner.Problem(now) is { } problem ? (null, $"The account {problem}.")
             : (owner, null);
+    }
+
+    // Of a whole state what isn't in it is gone.
+    private List<StoreDeletion> Missing(StoreChanges whole)
+    {
+        var principals = whole.Accounts.Select(account => account.Id).Concat(whole.Users.Select(user => user.Id)).ToHashSet(StringComparer.Ordinal);
+        var keys = whole.Keys.Select(key => key.Id).ToHashSet(StringComparer.Ordinal);
+        return [
+            .. _byId.Keys.Where(id => !principals.Contains(id)).Select(id => new StoreDeletion(StoredKind.Account, id)),
+            .. _keys.Keys.Where(id => !keys.Contains(id)).Select(id => new StoreDeletion(StoredKind.Key, id)),
+        ];
     }
 
     private void Keep(Principal next)

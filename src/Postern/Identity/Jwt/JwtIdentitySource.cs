@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using Postern.Identity.Accounts;
 using Postern.Model;
 using Postern.Telemetry;
 
@@ -20,16 +21,19 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
 
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
+    private readonly Revocations? _revocations;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private long _saidAt;
 
     /// <param name="options">The issuers.</param>
     /// <param name="before">The source that this one is to follow. Both answer until one is retired: nothing of <paramref name="before"/> changes.</param>
+    /// <param name="revocations">What was revoked here, whatever its issuer says; null where nothing can be.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
-    public JwtIdentitySource(IdentityOptions options, JwtIdentitySource? before, TimeProvider time, ILogger logger)
+    public JwtIdentitySource(IdentityOptions options, JwtIdentitySource? before, Revocations? revocations, TimeProvider time, ILogger logger)
     {
+        _revocations = revocations;
         _time = time;
         _logger = logger;
         foreach (var issuer in options.Issuers)
@@ -183,7 +187,13 @@ internal sealed partial class JwtIdentitySource : IIdentitySource
         }
 
         var until = times.Expires < now + RememberFor ? times.Expires : now + RememberFor;
-        return new VerifiedToken(caller, until, key.Lease);
+        if (_revocations is null)
+        {
+            return new VerifiedToken(caller, until, key.Lease);
+        }
+
+        var lease = new RevocationLease(_revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Caller = caller.Name, Issued = times.Issued };
+        return lease.Holds(now) ? new VerifiedToken(caller, until, key.Lease) { Leases = [lease] } : Refuse("The token was revoked.", "revoked");
     }
 
     private static bool IsAccepted(string? type, IReadOnlyList<string> configured)

@@ -40,7 +40,7 @@ internal sealed class IssuerBench : IAsyncDisposable
     public IdentitySources Reload(IssuerOptions options)
     {
         var before = _sources.LastOrDefault();
-        var next = new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [options] }, before?.Source<JwtIdentitySource>(), Time, NullLogger.Instance)], before, Time);
+        var next = new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [options] }, before?.Source<JwtIdentitySource>(), null, Time, NullLogger.Instance)], before, Time);
         _sources.Add(next);
         return next;
     }

@@ -234,7 +234,7 @@ public sealed class JwtIdentitySourceTests
         await using var bench = new TokenBench();
         await using var second = new TokenBench();
         var options = new IdentityOptions { Issuers = [bench.Options, second.Options with { Name = "corp", Issuer = "https://corp.example" }] };
-        await using var source = new IdentitySources([new JwtIdentitySource(options, null, bench.Time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)], null, bench.Time);
+        await using var source = new IdentitySources([new JwtIdentitySource(options, null, null, bench.Time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)], null, bench.Time);
         await source.FirstFetch;
         async Task<AuthenticationResult> AskAsync(string token) => await source.AuthenticateAsync("Bearer " + token, null, TestContext.Current.CancellationToken);
 

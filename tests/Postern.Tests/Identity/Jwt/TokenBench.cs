@@ -32,7 +32,7 @@ internal sealed class TokenBench : IAsyncDisposable
 
     public IssuerOptions Options { get; set; }
 
-    public IdentitySources Source => _source ??= new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [Options] }, null, Time, NullLogger.Instance)], null, Time);
+    public IdentitySources Source => _source ??= new IdentitySources([new JwtIdentitySource(new IdentityOptions { Issuers = [Options] }, null, null, Time, NullLogger.Instance)], null, Time);
 
     public long Now => Time.GetUtcNow().ToUnixTimeSeconds();
 
