@@ -45,7 +45,7 @@ public sealed class RevokedIsEnded
             Assert.Equal(GrpcCode.Unauthenticated, (await polls["green"].Client.AnswerAsync(stream)).Status);
         }
 
-        Assert.Equal(GrpcCode.Unauthenticated, (await gate.Client.CallAsync("PollWorkflowTaskQueue", Requests.Poll(), keys["green"])).Status);
+        Assert.Equal(GrpcCode.Unauthenticated, (await gate.Client.CallAsync("PollWorkflowTaskQueue", Requests.Poll(), keys["green"], TestContext.Current.CancellationToken)).Status);
         release.SetResult();
         foreach (var name in new[] { "red", "blue" })
         {
@@ -82,7 +82,7 @@ public sealed class RevokedIsEnded
             Assert.Contains("revoked", answer.Message, StringComparison.Ordinal);
         }
 
-        Assert.Contains("revoked", (await gate.Client.CallAsync("PollWorkflowTaskQueue", Requests.Poll(), oldText)).Message, StringComparison.Ordinal);
+        Assert.Contains("revoked", (await gate.Client.CallAsync("PollWorkflowTaskQueue", Requests.Poll(), oldText, TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
         release.SetResult();
         foreach (var stream in stayed)
         {
