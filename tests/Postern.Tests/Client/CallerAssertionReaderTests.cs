@@ -214,8 +214,8 @@ public sealed class CallerAssertionReaderTests : IDisposable
 
     private string Sign() => Sign(new AssertedCall("StartWorkflowExecution", "payments", "order-7", null, null));
 
-    private string Sign(AssertedCall call) => new CallerAssertions(_keys, "main", TimeSpan.FromHours(1)).Sign(
-        new Caller { Kind = CallerKind.Agent, Issuer = "okta", Subject = "alice", Name = "okta/alice", DisplayName = "alice", Actors = ["bot", "frontend"] }, call, "call-1", _folder.Time.GetUtcNow());
+    private string Sign(AssertedCall call) => System.Text.Encoding.ASCII.GetString(new CallerAssertions(_keys, "main", TimeSpan.FromHours(1)).Sign(
+        new Caller { Kind = CallerKind.Agent, Issuer = "okta", Subject = "alice", Name = "okta/alice", DisplayName = "alice", Actors = ["bot", "frontend"] }, call, "call-1", _folder.Time.GetUtcNow()));
 
     private Task<VerifiedCaller> VerifyAsync(string token, CallerBinding binding) => _reader.VerifyAsync(token, binding, TestContext.Current.CancellationToken).AsTask();
 

@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
 using Postern.Model;
 using Postern.Tokens;
 
@@ -71,6 +74,43 @@ public sealed class CallerAssertionsTests : IDisposable
     }
 
     [Fact]
+    public void Sign_AfterTheKeyChanged_NamesTheNewOne()
+    {
+        var assertions = new CallerAssertions(_keys, "main", TimeSpan.FromHours(1));
+        string Kid() => new JsonWebToken(Encoding.ASCII.GetString(assertions.Sign(Alice(), new AssertedCall("StartWorkflowExecution", "a", "w", null, null), CallId, _folder.Time.GetUtcNow()))).Kid;
+        var before = Kid();
+        _folder.Time.Advance(TimeSpan.FromHours(1));
+        _keys.Rotate();
+        _folder.Time.Advance(SigningKeyTimes.OfAssertions.PublishAhead + TimeSpan.FromMinutes(1));
+        _keys.Refresh();
+
+        Assert.NotEqual(before, Kid());
+        Assert.Equal(_keys.Current.Id, Kid());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(11_000)]
+    [InlineData(20_000)]
+    public void Sign_ClaimsOfAnyLength_HoldsAgainstThePublishedKey(int more)
+    {
+        var token = Sign(new AssertedCall("StartWorkflowExecution", "a", "w" + new string('x', more), null, null), Alice());
+
+        using var key = ECDsa.Create(new ECParameters
+        {
+            Curve = ECCurve.NamedCurves.nistP256,
+            Q = new() { X = Base64UrlEncoder.DecodeBytes(_keys.Current.Public.X), Y = Base64UrlEncoder.DecodeBytes(_keys.Current.Public.Y) },
+        });
+        Assert.True(key.VerifyData(
+            Encoding.ASCII.GetBytes(token.EncodedHeader + "." + token.EncodedPayload), Base64UrlEncoder.DecodeBytes(token.EncodedSignature), HashAlgorithmName.SHA256));
+        Assert.Equal(1 + more, token.GetClaim("workflow_id").Value.Length);
+        // What was made huge leaves nothing behind for the next.
+        Assert.Equal("w", Sign(new AssertedCall("StartWorkflowExecution", "a", "w", null, null), Alice()).GetClaim("workflow_id").Value);
+    }
+
+    [Fact]
     public void Of_Schedule_TakesTheIdOfWhatItStarts()
     {
         var operation = new Operation
@@ -85,9 +125,9 @@ public sealed class CallerAssertionsTests : IDisposable
     }
 
     private JsonWebToken Sign(AssertedCall call, Caller caller) =>
-        new(new CallerAssertions(_keys, "main", TimeSpan.FromHours(1)).Sign(caller, call, CallId, _folder.Time.GetUtcNow()));
+        new(Encoding.ASCII.GetString(new CallerAssertions(_keys, "main", TimeSpan.FromHours(1)).Sign(caller, call, CallId, _folder.Time.GetUtcNow())));
 
-    private static string Claims(JsonWebToken token) => Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Decode(token.EncodedPayload);
+    private static string Claims(JsonWebToken token) => Base64UrlEncoder.Decode(token.EncodedPayload);
 
     private static Caller Alice(CallerKind kind = CallerKind.Human, params string[] actors) => new()
     {

@@ -20,7 +20,7 @@ internal static class AssertionHeader
     public static int Length(int token) => Field(Entry(token));
 
     /// <summary>Writes the header; <paramref name="to"/> is as long as <see cref="Length"/> says.</summary>
-    public static void Write(string token, Span<byte> to)
+    public static void Write(ReadOnlySpan<byte> token, Span<byte> to)
     {
         var at = Open(to, 0x0A, Entry(token.Length)); // fields
         s_key.CopyTo(to[at..]);
@@ -30,7 +30,8 @@ internal static class AssertionHeader
         at += s_metadata.Length;
         at += Open(to[at..], 0x12, token.Length + 2); // data
         to[at++] = (byte)'"';
-        at += Encoding.ASCII.GetBytes(token, to[at..]);
+        token.CopyTo(to[at..]);
+        at += token.Length;
         to[at] = (byte)'"';
     }
 

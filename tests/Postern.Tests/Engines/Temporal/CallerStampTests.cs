@@ -113,7 +113,7 @@ public sealed class CallerStampTests
     {
         var token = new string('x', length);
         var bytes = new byte[AssertionHeader.Length(length)];
-        AssertionHeader.Write(token, bytes);
+        AssertionHeader.Write(System.Text.Encoding.ASCII.GetBytes(token), bytes);
         var payload = Assert.Single(Temporalio.Api.Common.V1.Header.Parser.ParseFrom(bytes).Fields);
         Assert.Equal(("postern-caller", $"\"{token}\""), (payload.Key, payload.Value.Data.ToStringUtf8()));
         Assert.Equal("json/plain", Assert.Single(payload.Value.Metadata, m => m.Key == "encoding").Value.ToStringUtf8());

@@ -1,3 +1,4 @@
+using System.Text;
 using Postern.Engines.Temporal;
 
 namespace Postern.Tests.Engines.Temporal;
@@ -10,7 +11,7 @@ internal static class Stamped
         var header = new byte[token is null ? 0 : AssertionHeader.Length(token.Length)];
         if (token is not null)
         {
-            AssertionHeader.Write(token, header);
+            AssertionHeader.Write(Encoding.ASCII.GetBytes(token), header);
         }
 
         var values = new StampValues { Caller = caller, Header = header, Which = which };
