@@ -184,7 +184,8 @@ internal sealed class Call : Deadline
     {
         lock (_ending)
         {
-            if (_open && generation == Generation)
+            // What the engine has begun to answer comes to its end past the grace too: cut short, a task in it would be nobody's.
+            if (_open && generation == Generation && !(early && AnswerBegun))
             {
                 EndedBy ??= early ? RefusalReason.Draining : RefusalReason.UpstreamTimeout;
                 _cancellation.Cancel();

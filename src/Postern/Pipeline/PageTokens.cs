@@ -20,7 +20,12 @@ internal sealed class PageTokens(Sealer sealer)
 
     private const int Longest = 16 * 1024;
 
-    public byte[] Write(Call call, ListPosition position)
+    public byte[] Write(Call call, ListPosition position) => Write(Bound(call), position);
+
+    /// <summary>Reads a token; null where it isn't one of ours, or is another caller's, another policy's, another list's.</summary>
+    public ListPosition? Read(Call call, ReadOnlySpan<byte> token) => Read(Bound(call), token);
+
+    internal byte[] Write(ReadOnlySpan<byte> bound, ListPosition position)
     {
         var token = position.Token.Span;
         Span<byte> head = stackalloc byte[10];
@@ -29,13 +34,12 @@ internal sealed class PageTokens(Sealer sealer)
         var plain = new byte[(length + token.Length + Block - 1) / Block * Block];
         head[..length].CopyTo(plain);
         token.CopyTo(plain.AsSpan(length));
-        return sealer.Close(plain, Bound(call));
+        return sealer.Close(plain, bound);
     }
 
-    /// <summary>Reads a token; null where it isn't one of ours, or is another caller's, another policy's, another list's.</summary>
-    public ListPosition? Read(Call call, ReadOnlySpan<byte> token)
+    internal ListPosition? Read(ReadOnlySpan<byte> bound, ReadOnlySpan<byte> token)
     {
-        if (token.Length > Longest || !sealer.TryOpen(token, Bound(call), out var plain))
+        if (token.Length > Longest || !sealer.TryOpen(token, bound, out var plain))
         {
             return null;
         }

@@ -103,6 +103,13 @@ internal sealed class Gate : IAsyncDisposable
         Client = new GrpcClient(GrpcAddress);
     }
 
+    /// <summary>Ends the gate as SIGTERM would, within its grace, and starts it again on the same folder; ports change.</summary>
+    public async Task RollAsync()
+    {
+        await _host.StopAsync();
+        await RestartAsync();
+    }
+
     /// <summary>Ends the gate as SIGTERM would: within its grace.</summary>
     public async Task StopAsync()
     {

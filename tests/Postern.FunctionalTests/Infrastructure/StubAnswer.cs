@@ -6,6 +6,12 @@ internal sealed record StubAnswer
     /// <summary>Nothing is answered until this is done (or the caller goes away).</summary>
     public Func<CancellationToken, Task>? Before { get; init; }
 
+    /// <summary>The answer itself, where it is known only later. Null: this one.</summary>
+    public Func<CancellationToken, Task<StubAnswer>>? Later { get; init; }
+
+    /// <summary>The body waits for this, its head being out already.</summary>
+    public Func<CancellationToken, Task>? Amid { get; init; }
+
     public int HttpStatus { get; init; } = 200;
 
     public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [("content-type", "application/grpc")];

@@ -155,6 +155,11 @@ internal sealed class StubEngine : IAsyncDisposable
     private static async Task GiveAsync(HttpContext context, StubAnswer answer)
     {
         var gone = context.RequestAborted;
+        if (answer.Later is { } later)
+        {
+            answer = await later(gone);
+        }
+
         if (answer.GoAway)
         {
             context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
@@ -184,6 +189,12 @@ internal sealed class StubEngine : IAsyncDisposable
         if (answer.Body is { } bytes)
         {
             await response.StartAsync(gone);
+            if (answer.Amid is { } amid)
+            {
+                await response.Body.FlushAsync(gone);
+                await amid(gone);
+            }
+
             var piece = Math.Max(1, (bytes.Length + answer.Pieces - 1) / answer.Pieces);
             for (var from = 0; from < bytes.Length; from += piece)
             {

@@ -47,6 +47,36 @@ public sealed class DrainLetsPollsEnd
         await Eventually.TrueAsync(() => gate.Engine.Open == 0);
     }
 
+    /// <summary>A task that is on its way when the grace ends would be nobody's if it were cut: the engine takes it for handed out.</summary>
+    [Fact]
+    public async Task TaskWhoseAnswerHasBegun_ArrivesPastTheGraceToo()
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task Hold()
+        {
+            begun.SetResult();
+            return release.Task;
+        }
+
+        var script = new Queue<StubAnswer>([StubAnswer.Ok([48, 9]) with { Amid = _ => Hold() }, StubAnswer.Ok(), StubAnswer.Never]);
+        await using var gate = await Gate.StartAsync(new GateSetup { Grace = "1s", Script = _ => script.Dequeue() });
+        await using var client = await gate.ConnectAsync();
+        var task = (await OpenAsync(gate, client, 1))[0];
+        await begun.Task.WaitAsync(RawHttp2.Deadline, TestContext.Current.CancellationToken);
+        // The head of the answer came before the answer to this.
+        Assert.Equal(0, (await gate.Client.CallAsync("DescribeWorkflowExecution", Requests.Describe(), gate.Issuer.Token("root"), TestContext.Current.CancellationToken)).Status);
+        var idle = (await OpenAsync(gate, client, 1, already: 1))[0];
+        var stopping = gate.StopAsync();
+        Assert.Equal(GrpcCode.Unavailable, (await client.AnswerAsync(idle)).Status);
+        release.SetResult();
+
+        var answer = await client.AnswerAsync(task);
+        Assert.Equal(0, answer.Status);
+        Assert.Equal([48, 9], GrpcFrame.Message(answer.Body));
+        await stopping.WaitAsync(RawHttp2.Deadline, TestContext.Current.CancellationToken);
+    }
+
     [Fact]
     public async Task WritesUnderWayAtTheEnd_HaveTheirOutcomeOnDisk()
     {
@@ -61,7 +91,7 @@ public sealed class DrainLetsPollsEnd
         Assert.Equal("0", Assert.Single(gate.Audit.Records())["status"]);
     }
 
-    private static async Task<List<int>> OpenAsync(Gate gate, RawHttp2 client, int count)
+    private static async Task<List<int>> OpenAsync(Gate gate, RawHttp2 client, int count, int already = 0)
     {
         var streams = new List<int>();
         for (var i = 0; i < count; i++)
@@ -72,7 +102,7 @@ public sealed class DrainLetsPollsEnd
             await client.DataAsync(stream, GrpcFrame.Of(Requests.Poll()));
         }
 
-        await Eventually.TrueAsync(() => gate.Engine.Open == count);
+        await Eventually.TrueAsync(() => gate.Engine.Open == already + count);
         return streams;
     }
 }

@@ -142,7 +142,7 @@ internal partial class TemporalDemands
     private bool NamespaceComesLater(in MessageLens lens) => _row.Shape switch
     {
         TemporalShape.NamespaceById => !lens.Bytes(0, _names.NamespaceId).IsEmpty,
-        TemporalShape.Answer or TemporalShape.WorkflowTaskAnswer => true,
+        TemporalShape.Answer or TemporalShape.WorkflowTaskAnswer => !lens.Bytes(0, _names.TaskToken).IsEmpty,
         _ => false,
     };
 
