@@ -190,7 +190,7 @@ public sealed class TemporalReaderTests
     [Fact]
     public void Read_TaskAnswerWithoutANamespace_LeavesThatOfItsCommandsOpen()
     {
-        var request = new RespondWorkflowTaskCompletedRequest();
+        var request = new RespondWorkflowTaskCompletedRequest { TaskToken = ByteString.CopyFromUtf8("t") };
         request.Commands.Add(new Command { SignalExternalWorkflowExecutionCommandAttributes = new() { Execution = new() { WorkflowId = "s" }, SignalName = "go" } });
         request.Commands.Add(new Command { RequestCancelExternalWorkflowExecutionCommandAttributes = new() { Namespace = "payroll", WorkflowId = "x" } });
         var operation = Read("RespondWorkflowTaskCompleted", request);
@@ -249,7 +249,9 @@ public sealed class TemporalReaderTests
         Assert.Null(TemporalReader.Read(Method("StartWorkflowExecution"), new StartWorkflowExecutionRequest().ToByteArray(), out var refusal));
         Assert.Equal(RefusalReason.Unreadable, refusal?.Reason);
         Assert.StartsWith("Namespace not set on request.", refusal?.Text, StringComparison.Ordinal);
-        Assert.True(Read("RespondActivityTaskCompleted", new RespondActivityTaskCompletedRequest()).First.Unknown.HasFlag(Dimensions.Namespace));
+        Assert.Null(TemporalReader.Read(Method("RespondActivityTaskCompleted"), [], out refusal));
+        Assert.Equal(RefusalReason.Unreadable, refusal?.Reason);
+        Assert.True(Read("RespondActivityTaskCompleted", new RespondActivityTaskCompletedRequest { TaskToken = ByteString.CopyFromUtf8("t") }).First.Unknown.HasFlag(Dimensions.Namespace));
         Assert.True(Read("DescribeNamespace", new DescribeNamespaceRequest { Id = "4f" }).First.Unknown.HasFlag(Dimensions.Namespace));
         Assert.False(Read("DescribeNamespace", new DescribeNamespaceRequest { Id = "4f", Namespace = "a" }).First.Unknown.HasFlag(Dimensions.Namespace));
     }
