@@ -35,7 +35,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
         Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
         Accounts = options.Identity.KeepsAccounts ? new AccountStore(options, time, loggers) : null;
-        Sticky = new StickyQueues(time);
+        Owned = new OwnedQueues(time);
         Wheel = new DeadlineWheel(time);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
         Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
@@ -63,7 +63,7 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     public RecentPollers Pollers { get; } = new();
 
-    public StickyQueues Sticky { get; }
+    public OwnedQueues Owned { get; }
 
     public System.Diagnostics.Metrics.Counter<long> Reloads { get; }
 

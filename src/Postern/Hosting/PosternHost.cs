@@ -62,7 +62,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
             new RouteStage(_runtime.Metrics.Method("", "unknown", isPoll: false)),
             new AuthenticateStage(limits),
             new ReadStage(_runtime.Wheel),
-            new AuthorizeStage(_runtime.Pollers, _runtime.Sticky, loggers.CreateLogger<AuthorizeStage>()),
+            new AuthorizeStage(_runtime.Pollers, _runtime.Owned, loggers.CreateLogger<AuthorizeStage>()),
             new ForwardStage(_runtime.Wheel))
         {
             Limit = limits,

@@ -12,6 +12,10 @@ internal readonly record struct Demand
     public bool ClusterScope { get; init; }
 
     public string? Namespace { get; init; }
+
+    /// <summary>The id by which the message names the namespace, whose name has to be looked up; null where it says the name.</summary>
+    public string? NamespaceId { get; init; }
+
     public string? TaskQueue { get; init; }
     public string? WorkflowType { get; init; }
     public string? WorkflowId { get; init; }

@@ -49,15 +49,54 @@ internal sealed class Operation
     /// <summary>Why the call is refused even where all its demands are allowed: a part of it can't be read. Null for most.</summary>
     public Refusal? Fault { get; init; }
 
+    /// <summary>The queue on which the server leaves word for the worker that calls: polled, closed, or named as where word is to be left. Null otherwise.</summary>
+    public string? ControlQueue { get; init; }
+
+    /// <summary>True where tokens of callbacks carry the gate's seal, which is taken off before the engine sees them.</summary>
+    public bool SealedCallbacks { get; init; }
+
+    /// <summary>Whether a namespace is named by an id alone.</summary>
+    public bool NamesById => NamespaceId is not null || NextId() is not null;
+
     public int Count => 1 + More.Length;
 
     public ref readonly Demand this[int index] => ref index == 0 ? ref _first : ref More[index - 1];
+
+    /// <summary>The next id of a nested part whose namespace's name isn't known yet; null where all are.</summary>
+    public string? NextId()
+    {
+        foreach (ref readonly var demand in More.AsSpan())
+        {
+            if (demand is { NamespaceId: { } id, Namespace: null })
+            {
+                return id;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The namespaces of some demands that aren't <paramref name="own"/>, each once, comma-separated, by its id where its name isn't known; null where there are none.</summary>
+    public static string? OtherNamespaces(ReadOnlySpan<Demand> demands, string? own)
+    {
+        HashSet<string>? others = null;
+        foreach (ref readonly var demand in demands)
+        {
+            if ((demand.Namespace ?? demand.NamespaceId) is { } name && !string.Equals(name, own, StringComparison.Ordinal))
+            {
+                (others ??= new HashSet<string>(StringComparer.Ordinal)).Add(name);
+            }
+        }
+
+        return others is null ? null : string.Join(',', others);
+    }
 
     /// <summary>The same call with what was looked up: each demand completed.</summary>
     /// <param name="complete">Gives a demand with the names that it lacked.</param>
     public Operation With(Func<Demand, Demand> complete)
     {
         var first = complete(_first);
+        var more = Array.ConvertAll(More, demand => complete(demand));
         return new Operation
         {
             Method = Method,
@@ -69,12 +108,14 @@ internal sealed class Operation
             WorkflowType = WorkflowType ?? (first.RunId is null ? first.WorkflowType : null),
             RunId = RunId,
             Target = Target,
-            MoreNamespaces = MoreNamespaces,
+            MoreNamespaces = OtherNamespaces(more, Namespace ?? first.Namespace),
             StickyQueue = StickyQueue,
             Fault = Fault,
+            ControlQueue = ControlQueue,
+            SealedCallbacks = SealedCallbacks,
             Query = Query,
             First = first,
-            More = Array.ConvertAll(More, demand => complete(demand)),
+            More = more,
         };
     }
 }

@@ -9,7 +9,7 @@ namespace Postern.Pipeline;
 
 /// <summary>Caller and operation → decision. Every demand of the operation must be allowed; one that is denied decides before one that can't be told, whichever comes first.
 /// What can't be told only because it spans workflows of any type is narrowed to the types that are allowed.</summary>
-internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues sticky, ILogger<AuthorizeStage> logger)
+internal sealed partial class AuthorizeStage(RecentPollers pollers, OwnedQueues owned, ILogger<AuthorizeStage> logger)
 {
     private const int LookupsAtOnce = 8;
     private const string NotAsked = "the engine can't be asked about the workflow";
@@ -20,12 +20,12 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
     public ValueTask<Refusal?> RunAsync(Call call)
     {
         var decision = Decide(call, out var decisive);
-        if (call.Operation.NamespaceId is not null && decision.Kind != DecisionKind.Deny)
-        {
-            // Who may nothing of the kind in any namespace makes nobody ask for its name.
-            return ResolveAsync(call);
-        }
+        // Who may nothing of the kind in any namespace makes nobody ask for its name.
+        return decision.Kind != DecisionKind.Deny && call.Operation.NamesById ? ResolveAsync(call) : ConcludeOrLookUpAsync(call, decision, decisive);
+    }
 
+    private ValueTask<Refusal?> ConcludeOrLookUpAsync(Call call, Decision decision, int decisive)
+    {
         if (decision.Kind != DecisionKind.CannotTell)
         {
             return new ValueTask<Refusal?>(Conclude(call, decision, decisive));
@@ -65,40 +65,56 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
             pollers.Note(call.Token.Caller, call.Operation, call.Time);
         }
 
-        if (call.Operation.StickyQueue is not null && !sticky.Admit(call.Engine.Name, call.Token.Caller, call.Operation, isPoll: call.Method.Row.IsTaskPoll))
-        {
-            return new Refusal(RefusalReason.NotAllowed, "Request unauthorized. The sticky task queue belongs to another worker.", "sticky queue of another caller or normal queue");
-        }
-
-        return call.Operation.Fault;
+        var foreign = call.Operation is { StickyQueue: null, ControlQueue: null } ? null : owned.Admit(call.Engine.Name, call.Token.Caller, call.Operation, isPoll: call.Method.Row.IsTaskPoll);
+        return foreign ?? call.Operation.Fault;
     }
 
-    // The message names its namespace by an id, or a token that nobody sealed names one besides.
+    // The message names its namespace by an id, a token that nobody sealed names one besides, or a callback's token that of what it ends.
     private async ValueTask<Refusal?> ResolveAsync(Call call)
     {
-        var operation = call.Operation;
-        var name = await call.Engine.Lookups.NamespaceOf(operation.NamespaceId!, call.Lifetime.RequestAborted);
-        if (name is null)
+        if (call.Operation.NamespaceId is { } id)
         {
-            call.IsDecided = true;
-            return new Refusal(RefusalReason.CannotTell, "Can't tell which namespace is meant: the engine can't be asked.", "namespace by id");
+            if (await MeantAsync(call, id) is not { } meant)
+            {
+                return CannotTellNamespace(call);
+            }
+
+            if (call.Operation.Namespace is not { } named)
+            {
+                call.Operation = call.Operation.With(demand => demand is { Namespace: null, NamespaceId: null } && demand.Unknown.HasFlag(Dimensions.Namespace) ? In(demand, meant) : demand);
+            }
+            else if (!string.Equals(named, meant, StringComparison.Ordinal))
+            {
+                return new Refusal(RefusalReason.Unreadable, "Operation requested with a token from a different namespace.", "the token's namespace isn't the message's");
+            }
         }
 
-        // No namespace is ever called by another's id: judged as one of that name, as which it is nobody's.
-        var meant = name.Length > 0 ? name : operation.NamespaceId!;
-        if (operation.Namespace is null)
-        {
-            call.Operation = operation.With(demand => demand.Namespace is null && demand.Unknown.HasFlag(Dimensions.Namespace)
-                ? demand with { Namespace = meant, Unknown = demand.Unknown & ~Dimensions.Namespace }
-                : demand);
-        }
-        else if (!string.Equals(operation.Namespace, meant, StringComparison.Ordinal))
-        {
-            return new Refusal(RefusalReason.Unreadable, "Operation requested with a token from a different namespace.", "the token's namespace isn't the message's");
-        }
-
+        // Where any namespace will do, none is asked for.
         var decision = Decide(call, out var decisive);
-        return Conclude(call, decision, decisive);
+        while (decision.Kind == DecisionKind.CannotTell && call.Operation.NextId() is { } next)
+        {
+            if (await MeantAsync(call, next) is not { } meant)
+            {
+                return CannotTellNamespace(call);
+            }
+
+            call.Operation = call.Operation.With(demand => string.Equals(demand.NamespaceId, next, StringComparison.Ordinal) ? In(demand, meant) : demand);
+            decision = Decide(call, out decisive);
+        }
+
+        return await ConcludeOrLookUpAsync(call, decision, decisive);
+    }
+
+    private static Demand In(in Demand demand, string ns) => demand with { Namespace = ns, Unknown = demand.Unknown & ~Dimensions.Namespace };
+
+    // No namespace is ever called by another's id: judged as one of that name, as which it is nobody's.
+    private static async ValueTask<string?> MeantAsync(Call call, string id) =>
+        await call.Engine.Lookups.NamespaceOf(id, call.Lifetime.RequestAborted) is { } name ? name.Length > 0 ? name : id : null;
+
+    private static Refusal CannotTellNamespace(Call call)
+    {
+        call.IsDecided = true;
+        return new Refusal(RefusalReason.CannotTell, "Can't tell which namespace is meant: the engine can't be asked.", "namespace by id");
     }
 
     private const Dimensions OfRun = Dimensions.WorkflowType | Dimensions.TaskQueue | Dimensions.ActivityType;
@@ -112,7 +128,9 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         while (true)
         {
             var asked = call.Operation[decisive];
-            var facts = await call.Engine.Lookups.RunOf(asked.Namespace!, asked.WorkflowId!, call.Operation.RunId, asked.ActivityId is not null, call.Lifetime.RequestAborted);
+            // The run that the message names is one of its own workflow.
+            var run = asked.NamespaceId is null ? call.Operation.RunId : null;
+            var facts = await call.Engine.Lookups.RunOf(asked.Namespace!, asked.WorkflowId!, run, asked.ActivityId is not null, call.Lifetime.RequestAborted);
             if (facts is null)
             {
                 return Conclude(call, new Decision(DecisionKind.CannotTell, decision.Rule, NotAsked), decisive);
@@ -144,7 +162,7 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         for (var i = 0; i < operation.Count; i++)
         {
             ref readonly var demand = ref operation[i];
-            if (demand.Permission == Permission.WorkflowStart
+            if (demand.Permission == Permission.WorkflowStart && demand.NamespaceId is null && asked.NamespaceId is null
                 && string.Equals(demand.WorkflowId, asked.WorkflowId, StringComparison.Ordinal) && string.Equals(demand.Namespace, asked.Namespace, StringComparison.Ordinal))
             {
                 return demand;
@@ -231,7 +249,8 @@ internal sealed partial class AuthorizeStage(RecentPollers pollers, StickyQueues
         }
 
         // Asked about by its id, a namespace is called so in the refusal too: its name may be more than the caller may know. The record has both.
-        var shown = call.Method.Row.Shape == TemporalShape.NamespaceById && call.Operation.NamespaceId is { } id ? demand with { Namespace = id } : demand;
+        var id = demand.NamespaceId ?? (call.Method.Row.Shape == TemporalShape.NamespaceById ? call.Operation.NamespaceId : null);
+        var shown = id is null ? demand : demand with { Namespace = id };
         var refusal = PolicyRefusal.For(caller, shown, decision);
         if (demand.Command != 0 && decision.Kind == DecisionKind.Deny)
         {

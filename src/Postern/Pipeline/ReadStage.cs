@@ -148,6 +148,11 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         }
 
         call.Operation = operation;
+        if (operation.SealedCallbacks)
+        {
+            return UnsealCallbacks(call, message);
+        }
+
         if (!task.IsAnswer)
         {
             Frame(call, body, message);
@@ -223,21 +228,39 @@ internal sealed class ReadStage(DeadlineWheel wheel)
         rest.CopyTo(to[^rest.Length..]);
     }
 
+    /// <summary>Copies the message without the seals: each callback's token becomes what the server wrote.</summary>
+    private static Refusal? UnsealCallbacks(Call call, ReadOnlySpan<byte> message)
+    {
+        var open = call.Engine.Tasks.Opener;
+        var unsealed = new ArrayBufferWriter<byte>(message.Length);
+        if (!call.Method.Callbacks!.TryEdit(message, token => CallbackToken.Unseal(token, open), unsealed))
+        {
+            return new Refusal(RefusalReason.Unreadable, "The message can't be read.");
+        }
+
+        FrameUnpacked(call, unsealed.WrittenSpan);
+        return null;
+    }
+
     /// <summary>Copies the message into the buffer that is sent: as it came, or inflated with room for the stamp that is to stand behind it.</summary>
     private static void Frame(Call call, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> message)
     {
         // A poll goes out inflated: the server packs its answer for who sent packed, and the seal has to be written into it.
-        var room = call.Engine.RoomFor(call.Method);
-        if (room > 0 || (call.Method.Row.IsTaskPoll && body.FirstSpan[0] != 0))
+        if (call.Engine.RoomFor(call.Method) > 0 || (call.Method.Row.IsTaskPoll && body.FirstSpan[0] != 0))
         {
-            call.Message = new OutgoingMessage(FrameHead + message.Length, room);
-            FrameHeadOf(message.Length, call.Message.Span);
-            message.CopyTo(call.Message.Span[FrameHead..]);
+            FrameUnpacked(call, message);
             return;
         }
 
         call.Message = new OutgoingMessage((int)body.Length);
         body.CopyTo(call.Message.Span);
+    }
+
+    private static void FrameUnpacked(Call call, ReadOnlySpan<byte> message)
+    {
+        call.Message = new OutgoingMessage(FrameHead + message.Length, call.Engine.RoomFor(call.Method));
+        FrameHeadOf(message.Length, call.Message.Span);
+        message.CopyTo(call.Message.Span[FrameHead..]);
     }
 
     private static void FrameHeadOf(int length, Span<byte> to)

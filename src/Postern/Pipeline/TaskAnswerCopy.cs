@@ -45,7 +45,7 @@ internal static class TaskAnswerCopy
                 return (new GrpcAnswer { Broken = length < 0, TooLarge = length >= 0 }, null);
             }
 
-            if (tasks.IsPoll && call.Operation.StickyQueue is null && buffer[0] == 0 && length > LongAnswer)
+            if (tasks.IsPoll && call.Method.HandedCallbacks is null && call.Operation.StickyQueue is null && buffer[0] == 0 && length > LongAnswer)
             {
                 (buffer, read, broken) = await FillAsync(body, buffer, read, FrameHead + LongestBeginning, call.Cancellation);
                 if (!broken && TryBegin(call, tasks, buffer.AsSpan(0, read), length, out var begun))
@@ -89,6 +89,16 @@ internal static class TaskAnswerCopy
             // No task came with it: byte for byte, packed or not.
             WriteAnswer(call, body.FirstSpan, head);
             return (new GrpcAnswer { Bytes = body.Length }, null);
+        }
+
+        if (call.Method.HandedCallbacks is { } callbacks)
+        {
+            var tokens = edited;
+            edited = new ArrayBufferWriter<byte>(tokens.WrittenCount + 512);
+            if (!callbacks.TryEdit(tokens.WrittenSpan, token => SealCallback(call, token), edited))
+            {
+                return (new GrpcAnswer { Broken = true }, null);
+            }
         }
 
         Span<byte> frame = stackalloc byte[FrameHead];
@@ -141,6 +151,10 @@ internal static class TaskAnswerCopy
         foreign = operation is { StickyQueue: not null, TaskQueue: not null } && from is not null && !string.Equals(from, operation.TaskQueue, StringComparison.Ordinal);
         return foreign ? null : call.Engine.Tasks.Seal(token, new TaskFacts(kind, operation.Namespace ?? "", operation.TaskQueue ?? from ?? ""));
     }
+
+    // Where it can't be sealed it is judged by what it names when it comes back, as one that was handed out elsewhere.
+    private static byte[]? SealCallback(Call call, ReadOnlySpan<byte> token) =>
+        CallbackToken.Seal(token, bytes => call.Engine.Tasks.Seal(bytes, new TaskFacts(TaskKind.Callback, call.Operation.Namespace ?? "", call.Operation.TaskQueue ?? "")));
 
     private static async ValueTask<(byte[] Buffer, int Read, bool Broken)> FillAsync(Stream body, byte[] buffer, int read, int wanted, CancellationToken cancellation)
     {

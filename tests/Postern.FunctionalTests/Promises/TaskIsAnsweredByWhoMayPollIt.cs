@@ -189,6 +189,33 @@ public sealed class TaskIsAnsweredByWhoMayPollIt : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ControlQueue_BelongsToWhoNamedItFirst()
+    {
+        await _gate.SetPolicyAsync(Policy + "\n  - { who: [\"user:thief\"], role: worker, where: { temporal: payments } }\n");
+        const string announced = "temporal-sys/worker-commands/payments/3f6e7a9c-1b2d-4e5f-8a7b-6c5d4e3f2a1b";
+        const string polled = "temporal-sys/worker-commands/payments/4f6e7a9c-1b2d-4e5f-8a7b-6c5d4e3f2a1b";
+        // worker_control_task_queue, a field that the SDK's messages may be too old for.
+        Task<GrpcResult> Announce(string caller, string queue) => _gate.Client.CallAsync(
+            "PollWorkflowTaskQueue", (byte[])[.. Requests.Poll(queue: "refunds"), .. Requests.Field(9, queue)], _gate.Issuer.Token(caller), Cancellation, ("grpc-timeout", "20S"));
+        Task<GrpcResult> Poll(string caller, string queue) => CallAsync("PollNexusTaskQueue", new PollNexusTaskQueueRequest { Namespace = "payments", TaskQueue = new TaskQueue { Name = queue } }, caller);
+
+        Assert.Equal(0, (await Announce("refunds", announced)).Status);
+        Assert.Equal(0, (await Poll("refunds", announced)).Status);
+        Assert.Equal(0, (await Poll("refunds", polled)).Status);
+        var watch = new Watch(_gate);
+        foreach (var queue in new[] { announced, polled })
+        {
+            await watch.RefusedAsync((await Poll("thief", queue)).Message, "not-allowed", GrpcCode.PermissionDenied);
+            await watch.RefusedAsync((await Announce("thief", queue)).Message, "not-allowed", GrpcCode.PermissionDenied);
+            await watch.RefusedAsync((await CallAsync("ShutdownWorker", new ShutdownWorkerRequest { Namespace = "payments", TaskQueue = queue }, "thief")).Message, "not-allowed", GrpcCode.PermissionDenied);
+            Assert.Equal(0, (await Poll("refunds", queue)).Status);
+            watch = new Watch(_gate);
+        }
+
+        Assert.Equal(0, (await CallAsync("ShutdownWorker", new ShutdownWorkerRequest { Namespace = "payments", TaskQueue = polled }, "refunds")).Status);
+    }
+
+    [Fact]
     public async Task TaskOfAnotherNormalQueue_IsNotHandedOutByAStickyPoll()
     {
         _answers["PollWorkflowTaskQueue"] = new PollWorkflowTaskQueueResponse { TaskToken = ByteString.CopyFromUtf8("engine"), WorkflowExecutionTaskQueue = new TaskQueue { Name = "payouts" } };

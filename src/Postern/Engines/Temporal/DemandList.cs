@@ -47,22 +47,5 @@ internal struct DemandList
     }
 
     /// <summary>The namespaces of these demands that aren't <paramref name="own"/>, each once, comma-separated.</summary>
-    public readonly string? OtherNamespaces(string? own)
-    {
-        if (Count == 0)
-        {
-            return null;
-        }
-
-        HashSet<string>? others = null;
-        for (var i = 0; i < Count; i++)
-        {
-            if (_items![i].Namespace is { } name && !string.Equals(name, own, StringComparison.Ordinal))
-            {
-                (others ??= new HashSet<string>(StringComparer.Ordinal)).Add(name);
-            }
-        }
-
-        return others is null ? null : string.Join(',', others);
-    }
+    public readonly string? OtherNamespaces(string? own) => Count == 0 ? null : Operation.OtherNamespaces(_items.AsSpan(0, Count), own);
 }

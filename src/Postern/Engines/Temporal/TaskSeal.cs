@@ -4,12 +4,15 @@ using Postern.Engines.Temporal.Lens;
 
 namespace Postern.Engines.Temporal;
 
-/// <summary>What kind of task a token answers.</summary>
+/// <summary>What a sealed token is for: what kind of task it answers, or that it names what a callback ends.</summary>
 internal enum TaskKind : byte
 {
     Workflow = 1,
     Activity = 2,
     Nexus = 3,
+
+    /// <summary>No task's own token: the one in a Nexus task that names the caller's operation.</summary>
+    Callback = 4,
 }
 
 /// <summary>What the gate knew when it handed a task out: whoever answers it needs the right on this queue.</summary>

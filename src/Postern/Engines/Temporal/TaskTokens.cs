@@ -63,7 +63,7 @@ internal sealed class TaskTokens
     }
 
     /// <summary>Writes the first field again, with another token.</summary>
-    public void WriteFirst(ReadOnlySpan<byte> token, IBufferWriter<byte> output) => WriteField(_root.Token, token, output);
+    public void WriteFirst(ReadOnlySpan<byte> token, IBufferWriter<byte> output) => Wire.WriteField(_root.Token, token, output);
 
     private static bool TryEdit(Node node, ReadOnlySpan<byte> message, TokenSeal seal, IBufferWriter<byte> output)
     {
@@ -112,7 +112,7 @@ internal sealed class TaskTokens
             return false;
         }
 
-        WriteField(number, edited.WrittenSpan, output);
+        Wire.WriteField(number, edited.WrittenSpan, output);
         return true;
     }
 
@@ -129,17 +129,8 @@ internal sealed class TaskTokens
             return false;
         }
 
-        WriteField(number, sealedToken, output);
+        Wire.WriteField(number, sealedToken, output);
         return true;
-    }
-
-    private static void WriteField(int number, ReadOnlySpan<byte> content, IBufferWriter<byte> output)
-    {
-        Span<byte> head = stackalloc byte[10];
-        var length = Wire.WriteVarint(head, (uint)((number << 3) | Wire.Bytes));
-        length += Wire.WriteVarint(head[length..], (uint)content.Length);
-        output.Write(head[..length]);
-        output.Write(content);
     }
 
     /// <summary>The id of the namespace that a token of the engine's is for: its first field, whatever its kind. Null where it can't be read.</summary>

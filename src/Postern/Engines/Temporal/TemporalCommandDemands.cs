@@ -39,6 +39,7 @@ internal partial class TemporalDemands
         private readonly int _service = InCommand(lens, Nexus + ".service");
         private readonly int _operation = InCommand(lens, Nexus + ".operation");
         private readonly int _sticky = lens.SlotOf("sticky_attributes.worker_task_queue.name");
+        private readonly NexusHeaders _headers = new(lens.At("commands")!.Node!, Nexus + ".nexus_header");
         private readonly SystemOperation _system = new(lens.At("commands")!.Node!, Nexus + ".", file);
 
         // What the server itself would do for a workflow is a call like any other: it is judged, or it doesn't pass.
@@ -178,6 +179,7 @@ internal partial class TemporalDemands
                 NexusOperation = lens.Name(command, _operation),
                 Unknown = first.Unknown & Dimensions.Namespace,
             });
+            _headers.Add(in lens, command, in first, ref more);
         }
 
         private bool IsSystem(in MessageLens lens, int command) => lens.Has(command, _nexus) && lens.Bytes(command, _endpoint).SequenceEqual("__temporal_system"u8);

@@ -37,6 +37,7 @@ internal partial class TemporalDemands
         TemporalShape.ActivityOptions => new ActivityOptionsDemands(row, names, reserved, lens),
         TemporalShape.TaskQueueList => new TaskQueueListDemands(row, names, reserved, lens),
         TemporalShape.NexusEndpoint => new NexusEndpointDemands(row, names, reserved, lens),
+        TemporalShape.NexusStart => new NexusStartDemands(row, names, reserved, lens),
         TemporalShape.RemoteCluster => new RemoteClusterDemands(row, names, reserved, lens),
         _ => new TemporalDemands(row, names, reserved, lens),
     };
@@ -44,11 +45,12 @@ internal partial class TemporalDemands
     /// <param name="lens">The message.</param>
     /// <param name="task">What its task token's seal says; null where it answers no task or the token has none.</param>
     /// <param name="callbacks">The addresses that the server may call.</param>
+    /// <param name="open">Opens the seals of callback tokens; null where nothing is sealed.</param>
     /// <param name="refusal">Why it can't be judged; null where it can.</param>
-    public Operation? Build(in MessageLens lens, TaskFacts? task, CallbackAddresses callbacks, out Refusal? refusal)
+    public Operation? Build(in MessageLens lens, TaskFacts? task, CallbackAddresses callbacks, TaskOpener? open, out Refusal? refusal)
     {
         var first = Base(in lens, task);
-        refusal = Check(in lens, in first) ?? CheckCallbacks(in lens);
+        refusal = Check(in lens, in first);
         if (refusal is not null)
         {
             return null;
@@ -57,7 +59,12 @@ internal partial class TemporalDemands
         var more = new DemandList();
         Add(in lens, ref first, ref more);
         AddControlQueue(in lens, in first, ref more);
-        AddCallbacks(in lens, callbacks, in first, ref more);
+        refusal = AddCallbacks(in lens, callbacks, open, in first, ref more, out var hasSeals);
+        if (refusal is not null)
+        {
+            return null;
+        }
+
         AddComputeEndpoints(in lens, in first, ref more);
         AddReserved(in lens, in first, ref more);
         return new Operation
@@ -71,6 +78,8 @@ internal partial class TemporalDemands
             NamespaceId = _row.Shape == TemporalShape.NamespaceById && first.Namespace is null ? lens.Text(0, _names.NamespaceId) : null,
             Target = Target(in lens, in first),
             StickyQueue = StickyQueue(in lens),
+            ControlQueue = ControlQueue(in lens, first.Namespace),
+            SealedCallbacks = hasSeals,
             MoreNamespaces = more.OtherNamespaces(first.Namespace),
             Fault = Fault(in lens, in first),
             Query = _query >= 0 ? Query(in lens, lens.Text(0, _query) ?? "") : null,
@@ -94,6 +103,9 @@ internal partial class TemporalDemands
 
     /// <summary>The sticky queue that is polled, or on which an answered run's next tasks are to be left; null where none is.</summary>
     protected virtual string? StickyQueue(in MessageLens lens) => null;
+
+    /// <summary>The queue on which the server leaves word for the worker that calls; null where the call names none of its namespace.</summary>
+    protected virtual string? ControlQueue(in MessageLens lens, string? ns) => Mailbox(lens.Name(0, _names.ControlQueue), ns);
 
     /// <summary>Adds what the message asks for beyond the base demand, which it may complete.</summary>
     protected virtual void Add(in MessageLens lens, ref Demand first, ref DemandList more)
@@ -189,63 +201,6 @@ internal partial class TemporalDemands
         if (lens.Name(0, _names.ControlQueue) is { } queue && !TemporalReserved.IsOwnMailbox(queue, first.Namespace))
         {
             more.Add(new Demand { Permission = Permission.WorkerPoll, Namespace = first.Namespace, TaskQueue = queue, Unknown = first.Unknown & Dimensions.Namespace });
-        }
-    }
-
-    // By this header the server takes a callback for one of another cluster, and calls a path of the client's choice on its own API.
-    private Refusal? CheckCallbacks(in MessageLens lens)
-    {
-        foreach (var (list, _, _, headers, name) in _names.Callbacks)
-        {
-            List<int>? elements = null;
-            list.Collect(in lens, ref elements);
-            for (var i = 0; i < elements?.Count; i++)
-            {
-                for (var header = lens.FirstOf(elements[i], headers); header != 0; header = lens.NextOf(header))
-                {
-                    if (Ascii.EqualsIgnoreCase(lens.Bytes(header, name).Trim((byte)' '), "source"u8))
-                    {
-                        return TemporalReader.Unreadable("A completion callback may not carry the header 'source'.", "a callback's source header");
-                    }
-                }
-            }
-        }
-
-        return null;
-    }
-
-    // The server calls a callback with its own credentials.
-    private void AddCallbacks(in MessageLens lens, CallbackAddresses callbacks, in Demand first, ref DemandList more)
-    {
-        var (ends, elsewhere) = (false, false);
-        foreach (var (list, nexus, url, _, _) in _names.Callbacks)
-        {
-            List<int>? elements = null;
-            list.Collect(in lens, ref elements);
-            for (var i = 0; i < elements?.Count; i++)
-            {
-                var allowed = lens.Has(elements[i], nexus)
-                    && (lens.Bytes(elements[i], url).SequenceEqual(CallbackAddresses.System) || (lens.Text(elements[i], url) is { } other && callbacks.Allow(other)));
-                ends |= allowed;
-                elsewhere |= !allowed;
-            }
-        }
-
-        if (ends)
-        {
-            // The end of a Nexus operation that only the callback's token names, or a call to where the administrator lets the server call.
-            more.Add(new Demand
-            {
-                Permission = Permission.NexusCall,
-                Namespace = first.Namespace,
-                Unknown = Dimensions.NexusEndpoint | Dimensions.NexusService | Dimensions.NexusOperation,
-            });
-        }
-
-        if (elsewhere)
-        {
-            // Any address that the server's network reaches, the server's own API included; or the server's own kind, which no client may set.
-            more.Add(OnCluster(in first));
         }
     }
 

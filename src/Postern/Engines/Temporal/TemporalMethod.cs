@@ -30,6 +30,8 @@ internal sealed class TemporalMethod
         Answer = descriptor.OutputType;
         AnswersTo = TaskTokens.KindOf(Name);
         Tasks = TaskTokens.Of(descriptor);
+        Callbacks = CallbackHeaders.InRequest(descriptor);
+        HandedCallbacks = CallbackHeaders.InTask(descriptor);
         RunIds = TemporalRunIds.Plan(descriptor.OutputType);
     }
 
@@ -76,6 +78,12 @@ internal sealed class TemporalMethod
 
     /// <summary>Where its answers hand out tasks; null where they don't.</summary>
     internal TaskTokens? Tasks { get; }
+
+    /// <summary>Where its requests carry callbacks' tokens; null where they don't.</summary>
+    internal CallbackHeaders? Callbacks { get; }
+
+    /// <summary>Where the tasks in its answers carry the token of the caller's operation; null where they don't.</summary>
+    internal CallbackHeaders? HandedCallbacks { get; }
 
     /// <summary>Reads the run id out of an answer; null where answers name none.</summary>
     internal LensNode? RunIds { get; }

@@ -38,7 +38,7 @@ internal sealed class TemporalNames
     public IEnumerable<string> Own => _paths.OfType<string>();
 
     /// <summary>Everything that is read for these names.</summary>
-    public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".nexus.header[].key", p + ".internal" })).Concat(_computeEndpoints)
+    public IEnumerable<string> Paths => Own.Concat(_callbacks.SelectMany(p => new[] { p + ".nexus.url", p + ".nexus.header[].key", p + ".nexus.header[].value", p + ".internal" })).Concat(_computeEndpoints)
         .Concat(_control is null ? [] : [_control]).Concat(_token is null ? [] : [_token]);
 
     public int Namespace { get; private set; }
@@ -64,7 +64,7 @@ internal sealed class TemporalNames
     public int TaskToken { get; private set; }
 
     /// <summary>Callbacks of what is started, and in each whether it is called by URL, by which, and with what headers.</summary>
-    public (ListPath List, int Nexus, int Url, int Headers, int HeaderName)[] Callbacks { get; private set; } = [];
+    public CallbackSlots[] Callbacks { get; private set; } = [];
 
     /// <summary>Compute configurations by scaling group, and in each the endpoint of its provider.</summary>
     public (ListPath List, int Endpoint)[] ComputeEndpoints { get; private set; } = [];
@@ -95,8 +95,7 @@ internal sealed class TemporalNames
         NexusOperation = Slot(TemporalRole.NexusOperation);
         ControlQueue = _control is null ? -1 : root.SlotOf(_control);
         TaskToken = _token is null ? -1 : root.SlotOf(_token);
-        Callbacks = [.. _callbacks.Select(p => new ListPath(root, p))
-            .Select(l => (l, l.Node.SlotOf("nexus"), l.Node.SlotOf("nexus.url"), l.Node.SlotOf("nexus.header"), l.Node.At("nexus.header")!.Node!.SlotOf("key")))];
+        Callbacks = [.. _callbacks.Select(p => new CallbackSlots(new ListPath(root, p)))];
         ComputeEndpoints = [.. _computeEndpoints.Select(p => ListPath.Split(root, p))];
         Targets = [.. s_targets.Select(Slot).Where(s => s >= 0)];
     }
@@ -111,4 +110,23 @@ internal sealed class TemporalNames
         TemporalRole.TaskQueue => path.Path is "task_queue" or "task_queue.name" or "spec.target.worker.task_queue",
         _ => true,
     };
+}
+
+/// <summary>A list of callbacks, and where in each of them stands what is judged.</summary>
+internal sealed class CallbackSlots(ListPath list)
+{
+    public ListPath List => list;
+
+    /// <summary>Whether it is called by URL.</summary>
+    public int Nexus { get; } = list.Node.SlotOf("nexus");
+
+    public int Url { get; } = list.Node.SlotOf("nexus.url");
+
+    public int Headers { get; } = list.Node.SlotOf("nexus.header");
+
+    /// <summary>In one of the headers.</summary>
+    public int HeaderName { get; } = list.Node.At("nexus.header")!.Node!.SlotOf("key");
+
+    /// <inheritdoc cref="HeaderName"/>
+    public int HeaderValue { get; } = list.Node.At("nexus.header")!.Node!.SlotOf("value");
 }

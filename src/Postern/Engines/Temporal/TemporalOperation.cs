@@ -90,6 +90,9 @@ internal enum TemporalShape : byte
     /// <summary>A Nexus endpoint with its target.</summary>
     NexusEndpoint,
 
+    /// <summary>A Nexus operation that stands alone: its headers count too.</summary>
+    NexusStart,
+
     /// <summary>Another cluster's address.</summary>
     RemoteCluster,
 }

@@ -20,7 +20,7 @@ internal static class TemporalOperations
     // What the token in a task's answer stands for: handed out under worker.poll, so decided there.
     private const Dimensions OfTask = OfRun | Dimensions.WorkflowId | Dimensions.ActivityType | Dimensions.ActivityId;
 
-    private static readonly Permission[] s_start = [WorkflowStart, WorkflowTerminate, WorkerPoll, NexusCall];
+    private static readonly Permission[] s_start = [WorkflowStart, WorkflowTerminate, WorkerPoll, WorkerComplete, NexusCall];
 
     public static IReadOnlyList<TemporalOperation> Workflow { get; } =
     [
@@ -36,7 +36,7 @@ internal static class TemporalOperations
         See("GetSystemInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace, Answer = TemporalAnswer.ToAnybody },
 
         // Workflows.
-        Change("StartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.Start, Implied = [WorkflowTerminate, WorkerPoll, NexusCall] },
+        Change("StartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.Start, Implied = [WorkflowTerminate, WorkerPoll, WorkerComplete, NexusCall] },
         Change("ExecuteMultiOperation", WorkflowUpdate) with { Shape = TemporalShape.MultiOperation, Unknown = OfRun | Dimensions.WorkflowId | Dimensions.Update, Implied = s_start },
         Change("SignalWithStartWorkflowExecution", WorkflowStart) with { Shape = TemporalShape.SignalWithStart, Implied = [WorkflowSignal, WorkflowTerminate] },
         See("GetWorkflowExecutionHistory", WorkflowRead) with { Unknown = OfRun, LongPoll = true },
@@ -47,7 +47,7 @@ internal static class TemporalOperations
         See("QueryWorkflow", WorkflowQuery) with { Unknown = OfRun },
         Change("RequestCancelWorkflowExecution", WorkflowCancel) with { Unknown = OfRun },
         Change("SignalWorkflowExecution", WorkflowSignal) with { Unknown = OfRun },
-        Change("UpdateWorkflowExecution", WorkflowUpdate) with { Unknown = OfRun, Implied = [NexusCall] },
+        Change("UpdateWorkflowExecution", WorkflowUpdate) with { Unknown = OfRun, Implied = [WorkflowStart, WorkerComplete, NexusCall] },
         Change("ResetWorkflowExecution", WorkflowReset) with { Shape = TemporalShape.Reset, Unknown = OfRun, Implied = [WorkflowSignal, WorkflowOptions] },
         Change("TerminateWorkflowExecution", WorkflowTerminate) with { Unknown = OfRun },
         Change("DeleteWorkflowExecution", WorkflowDelete) with { Unknown = OfRun },
@@ -149,7 +149,7 @@ internal static class TemporalOperations
         Change("PauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("UnpauseActivity", ActivityManage) with { Unknown = OfActivity },
         Change("ResetActivity", ActivityManage) with { Unknown = OfActivity },
-        Change("StartActivityExecution", ActivityStart) with { Implied = [NexusCall] },
+        Change("StartActivityExecution", ActivityStart) with { Implied = [WorkflowStart, WorkerComplete, NexusCall] },
         See("DescribeActivityExecution", ActivityRead) with { Unknown = OfActivity, LongPoll = true },
         See("PollActivityExecution", ActivityRead) with { Unknown = OfActivity, LongPoll = true },
         See("ListActivityExecutions", ActivityList),
@@ -163,7 +163,7 @@ internal static class TemporalOperations
         Change("UpdateActivityExecutionOptions", ActivityManage) with { Shape = TemporalShape.ActivityOptions, Unknown = OfActivity, Implied = [ActivityStart] },
 
         // Nexus operations that stand alone.
-        Change("StartNexusOperationExecution", NexusCall),
+        Change("StartNexusOperationExecution", NexusCall) with { Shape = TemporalShape.NexusStart, Implied = [ClusterAdmin] },
         See("DescribeNexusOperationExecution", NexusOperationRead) with { Unknown = OfNexus, LongPoll = true },
         See("PollNexusOperationExecution", NexusOperationRead) with { Unknown = OfNexus, LongPoll = true },
         See("ListNexusOperationExecutions", NexusOperationList),

@@ -40,7 +40,7 @@ internal static class TemporalReader
             task = new AnsweredTask(!token.IsEmpty, facts, lens.OffsetOf(0, method.Names.TaskToken), length, token.Length - length);
         }
 
-        return method.Demands.Build(in lens, task.Facts, callbacks, out refusal);
+        return method.Demands.Build(in lens, task.Facts, callbacks, open, out refusal);
     }
 
     public static Operation? Read(TemporalMethod method, in ReadOnlySequence<byte> message, out Refusal? refusal)

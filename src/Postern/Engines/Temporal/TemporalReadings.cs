@@ -45,6 +45,7 @@ internal static class TemporalReadings
             Command("signal_external_workflow_execution", "signal_name"),
             Command("request_cancel_external_workflow_execution", "namespace"), Command("request_cancel_external_workflow_execution", "workflow_id"),
             Command("schedule_nexus_operation", "endpoint"), Command("schedule_nexus_operation", "service"), Command("schedule_nexus_operation", "operation"),
+            Command("schedule_nexus_operation", "nexus_header[].key"),
             Command("schedule_nexus_operation", "input.data"), Command("schedule_nexus_operation", "input.metadata[].key"), Command("schedule_nexus_operation", "input.metadata[].value"),
             Command("schedule_activity_task", "activity_id"), Command("schedule_activity_task", "activity_type.name"), Command("schedule_activity_task", "task_queue.name"),
             Command("schedule_activity_task", "request_eager_execution"),
@@ -53,6 +54,7 @@ internal static class TemporalReadings
         TemporalShape.ActivityOptions => ["activity_options.task_queue.name"],
         TemporalShape.TaskQueueList => ["task_queues[]"],
         TemporalShape.NexusEndpoint => ["spec.name", "spec.target.worker.namespace", "spec.target.worker.task_queue"],
+        TemporalShape.NexusStart => ["nexus_header[].key"],
         TemporalShape.RemoteCluster => ["frontend_address"],
         _ => [],
     };

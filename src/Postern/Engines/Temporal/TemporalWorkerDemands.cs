@@ -8,6 +8,8 @@ internal partial class TemporalDemands
     // Its name says nothing about the work that the worker may take.
     private static Demand WithoutMailbox(in Demand demand) => demand with { TaskQueue = null, Waived = demand.Waived | Dimensions.TaskQueue };
 
+    private static string? Mailbox(string? queue, string? ns) => TemporalReserved.IsOwnMailbox(queue, ns) ? queue : null;
+
     // Every SDK puts a random UUID into the name of its sticky queue: 32 hexadecimal digits, dashes or not.
     private static bool IsGenerated(string? name)
     {
@@ -36,6 +38,9 @@ internal partial class TemporalDemands
 
         protected override string? StickyQueue(in MessageLens lens) => lens.Enum(0, _kind) == Sticky ? lens.Name(0, _names.TaskQueue) ?? "" : null;
 
+        protected override string? ControlQueue(in MessageLens lens, string? ns) =>
+            (_hasMailbox ? Mailbox(lens.Name(0, _names.TaskQueue), ns) : null) ?? base.ControlQueue(in lens, ns);
+
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {
             var name = first.TaskQueue;
@@ -62,6 +67,9 @@ internal partial class TemporalDemands
     {
         private readonly WorkerQueues _queues = new(lens);
         private readonly int _sticky = lens.SlotOf("sticky_task_queue");
+
+        // To end the polls of it is to end the worker's hearing.
+        protected override string? ControlQueue(in MessageLens lens, string? ns) => Mailbox(lens.Name(0, _names.TaskQueue), ns) ?? base.ControlQueue(in lens, ns);
 
         protected override void Add(in MessageLens lens, ref Demand first, ref DemandList more)
         {

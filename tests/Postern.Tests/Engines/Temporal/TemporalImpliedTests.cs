@@ -148,7 +148,7 @@ public sealed class TemporalImpliedTests
     [InlineData("Source", true)]
     [InlineData(" SOURCE ", true)]
     [InlineData("sources", false)]
-    [InlineData("Temporal-Callback-Token", false)]
+    [InlineData("Nexus-Operation-Token", false)]
     public void Read_CallbackWithASourceHeader_IsRefusedWhereverItStands(string header, bool refused)
     {
         var callback = new Callback { Nexus = new Callback.Types.Nexus { Url = "temporal://system", Header = { ["first"] = "1", [header] = "c" } } };

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace Postern.Engines.Temporal.Lens;
@@ -86,6 +87,16 @@ internal static class Wire
 
         to[at++] = (byte)value;
         return at;
+    }
+
+    /// <summary>Writes a length-delimited field.</summary>
+    public static void WriteField(int number, ReadOnlySpan<byte> content, IBufferWriter<byte> output)
+    {
+        Span<byte> head = stackalloc byte[10];
+        var length = WriteVarint(head, (uint)((number << 3) | Bytes));
+        length += WriteVarint(head[length..], (uint)content.Length);
+        output.Write(head[..length]);
+        output.Write(content);
     }
 
     private static bool TryReadLongVarint(ReadOnlySpan<byte> message, ref int position, out ulong value)

@@ -108,8 +108,10 @@ internal static class ParserCheck
 
         foreach (DictionaryEntry entry in map)
         {
-            var bytes = Convert.ToHexString(((ByteString)entry.Value!).Span);
-            if (read.GetValueOrDefault((string)entry.Key, "") is var other && !string.Equals(other, bytes, StringComparison.Ordinal))
+            var bytes = Convert.ToHexString((entry.Value as ByteString ?? ByteString.CopyFromUtf8((string)entry.Value!)).Span);
+            // An entry that says nothing is left out, and with it that it empties the one without a key before it.
+            var isLeftOut = bytes.Length == 0 && ((string)entry.Key).Length == 0;
+            if (!isLeftOut && read.GetValueOrDefault((string)entry.Key, "") is var other && !string.Equals(other, bytes, StringComparison.Ordinal))
             {
                 return $"entry '{entry.Key}': {other}, parsed {bytes}";
             }
@@ -129,7 +131,7 @@ internal static class ParserCheck
         }
 
         var value = field.Node!.Fields.Single(f => f.Name is "value");
-        if (value.Kind == LensKind.Bytes)
+        if (value.Kind is LensKind.Bytes or LensKind.Text)
         {
             return Entries(in lens, field, frame, map);
         }
