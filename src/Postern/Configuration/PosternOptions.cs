@@ -3,6 +3,7 @@ using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
 using Postern.Storage;
+using Postern.Tokens;
 
 namespace Postern.Configuration;
 
@@ -34,6 +35,9 @@ internal sealed record PosternOptions
 
     /// <summary>Who is trusted to say who is calling. Required: at least one source.</summary>
     public IdentityOptions Identity { get; init; } = new();
+
+    /// <summary>The gate's own token endpoint (OAuth 2.0), on every public listener. Default: none.</summary>
+    public TokensOptions? Tokens { get; init; }
 
     /// <summary>Policy files or folders (every <c>*.yaml</c> in them, in name order). Required: at least one.</summary>
     [Required("[policy.yaml]"), Path(PathKind.FileOrFolder)]

@@ -4,6 +4,7 @@ using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
 using Postern.Storage;
+using Postern.Tokens;
 
 namespace Postern.Configuration;
 
@@ -27,6 +28,7 @@ internal static class PosternOptionsValidator
         ValidateListenersApart(options, problems);
         ValidateEngines(options, problems);
         IdentityValidator.Validate(options.Identity, "identity", problems);
+        ValidateTokens(options, problems);
         AuditValidator.Validate(options.Audit, "audit", problems);
         StorageValidator.Validate(options.Storage, "storage", problems);
     }
@@ -44,6 +46,28 @@ internal static class PosternOptionsValidator
             problems.Error(path, IPNetwork.TryParse(text, out _)
                 ? $"{problems.Written(path)} trusts everybody; name the networks that your proxies stand in"
                 : $"{problems.Written(path)} isn't a network; write its first address and length, such as 10.0.0.0/8, or 10.1.2.3/32 for one address");
+        }
+    }
+
+    private static void ValidateTokens(PosternOptions options, Problems problems)
+    {
+        if (options.Tokens is not { } tokens)
+        {
+            return;
+        }
+
+        TokensValidator.Validate(tokens, "tokens", problems);
+        if (!options.Identity.KeepsAccounts)
+        {
+            problems.Error("tokens", "tokens are issued to accounts, and this gate keeps none; write identity: { accounts: enabled }");
+        }
+
+        for (var i = 0; i < options.Identity.Issuers.Count; i++)
+        {
+            if (options.Identity.Issuers[i].Issuer.TrimEnd('/') == tokens.Issuer && tokens.Issuer.Length > 0)
+            {
+                problems.Error("tokens.issuer", $"is the issuer of identity.issuers[{i}] already; a token's issuer selects who verifies it");
+            }
         }
     }
 

@@ -5,6 +5,8 @@ using Postern.Configuration;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.Identity.Postern;
+using Postern.OAuth;
 using Postern.Pipeline;
 using Postern.Policy;
 using Postern.Telemetry;
@@ -56,6 +58,9 @@ internal sealed class GateRuntime : IAsyncDisposable
     /// <summary>The keys of caller assertions, which are no credentials; null while none are written.</summary>
     public SigningKeys? CallerKeys { get; private set; }
 
+    /// <summary>The keys of the gate's own tokens; null while none are issued.</summary>
+    public SigningKeys? TokenKeys { get; private set; }
+
     /// <summary>The gate's own accounts; null where it keeps none.</summary>
     public AccountStore? Accounts { get; }
 
@@ -69,7 +74,25 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
-        options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)]);
+        options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
+    {
+        Authorization = BuildAuthorization(options, identity),
+    };
+
+    /// <summary>Knows the gate's own tokens again; null where none are issued.</summary>
+    public PosternIdentitySource? BuildTokenSource(PosternOptions options)
+    {
+        if (options.Tokens is not { } tokens || Accounts is null)
+        {
+            return null;
+        }
+
+        // Made when first wanted: a gate that issues nothing needs no key for it.
+        var keys = TokenKeys ??= new SigningKeys(Path.Combine(_data, "keys", "token"), _time, _loggers.CreateLogger<SigningKeys>());
+        return new PosternIdentitySource(
+            tokens.Issuer, tokens.ClockSkew, id => keys.Find(id) is { } key ? new VerifyingKey(key.Credentials.Key, () => key.IsWithdrawn) : null,
+            Accounts.Directory, Accounts.Revocations, options.Identity.CallerIssuers(), _time);
+    }
 
     /// <summary>The catalogue of an engine's API, read once per descriptor file.</summary>
     public TemporalCatalogue CatalogueOf(TemporalEngineOptions engine)
@@ -117,7 +140,23 @@ internal sealed class GateRuntime : IAsyncDisposable
         Wheel.Dispose();
         Keys.Dispose();
         CallerKeys?.Dispose();
+        TokenKeys?.Dispose();
         Metrics.Dispose();
+    }
+
+    private AuthorizationServer? BuildAuthorization(PosternOptions options, IdentitySources identity)
+    {
+        if (options.Tokens is not { } settings || Accounts is not { } accounts || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
+        {
+            return null;
+        }
+
+        var logger = _loggers.CreateLogger<AuthorizationServer>();
+        var tokens = new AccessTokens(keys, settings.Issuer);
+        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
+        var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
+        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
+        return new AuthorizationServer(tokens, identity, clients, new TokenGrants(issuer), status, _time, logger);
     }
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)

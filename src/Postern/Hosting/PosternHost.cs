@@ -55,7 +55,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         _files = loaded.Files;
         _draining = new CancellationTokenSource();
         _runtime = new GateRuntime(loaded.Options, time, loggers);
-        _identity = Identify(loaded.Options.Identity, null);
+        _identity = Identify(loaded.Options, null);
         var limits = new LimitStage();
         var audit = new AuditStage(_runtime.Audit, time, loggers.CreateLogger<AuditStage>());
         _stages = new GateStages(
@@ -113,7 +113,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
             }
 
             var before = _identity;
-            var identity = Identify(loaded.Options.Identity, before);
+            var identity = Identify(loaded.Options, before);
             var effective = loaded.Options with { Listen = _startedWith.Listen, Admin = _startedWith.Admin, Keys = _startedWith.Keys, Data = _startedWith.Data, Storage = _startedWith.Storage };
             _stages.Swap(_runtime.Build(effective, loaded.Policy, identity));
             _identity = identity;
@@ -228,7 +228,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         Log.Started(_logger, string.Join(", ", Addresses), _admin.Address.ToString(), loaded.Policy.Version);
     }
 
-    private IdentitySources Identify(IdentityOptions options, IdentitySources? before)
+    private IdentitySources Identify(PosternOptions options, IdentitySources? before)
     {
         var sources = new List<IIdentitySource>();
         if (_runtime.Accounts is { } accounts)
@@ -236,7 +236,12 @@ internal sealed partial class PosternHost : IAsyncDisposable
             sources.Add(new ApiKeyIdentitySource(accounts.Directory, accounts.Hash, _time));
         }
 
-        sources.Add(new JwtIdentitySource(options, before?.Source<JwtIdentitySource>(), _runtime.Accounts?.Revocations, _time, _loggers.CreateLogger<JwtIdentitySource>()));
+        if (_runtime.BuildTokenSource(options) is { } own)
+        {
+            sources.Add(own);
+        }
+
+        sources.Add(new JwtIdentitySource(options.Identity, before?.Source<JwtIdentitySource>(), _runtime.Accounts?.Revocations, _time, _loggers.CreateLogger<JwtIdentitySource>()));
         return new IdentitySources(sources, before, _time);
     }
 

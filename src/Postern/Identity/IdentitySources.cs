@@ -43,6 +43,12 @@ internal sealed class IdentitySources : IAsyncDisposable
     /// <summary>What the sources lack to answer, for readiness.</summary>
     public IEnumerable<string> Missing() => _sources.SelectMany(source => source.Missing());
 
+    /// <summary>Whether an address has failed too often lately for anything of it to be verified.</summary>
+    public bool IsExhausted(IPAddress? source) => _failed.IsExhausted(source);
+
+    /// <summary>Counts a failed attempt that was made elsewhere than in a call.</summary>
+    public void NoteFailure(IPAddress? source) => _failed.Add(source);
+
     /// <summary>Judges the credentials of one call. Completes synchronously, and allocates nothing, where the credential is known already.</summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
     {

@@ -27,6 +27,9 @@ internal sealed record Account
     /// <summary>Audiences of APIs behind the engine that it may ask tokens for, each with the scopes it may ask for (RFC 8707).</summary>
     public ImmutableSortedDictionary<string, ImmutableArray<string>> Audiences { get; init; } = ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty;
 
+    /// <summary>Public keys (JWK, one JSON text each) that its assertions are signed with (RFC 7523): it then needs no secret that the gate knows.</summary>
+    public ImmutableArray<string> PublicKeys { get; init; } = [];
+
     /// <summary>When it ends with all its keys and tokens. Null: never.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 

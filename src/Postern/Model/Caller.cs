@@ -83,6 +83,9 @@ internal sealed record Caller
     /// <summary>Roles that its credential is narrowed to: only bindings with one of them count. Empty: every binding does.</summary>
     public ImmutableArray<string> RoleBounds { get; init; } = [];
 
+    /// <summary>Names of the engines that its credential was made for. Empty: any.</summary>
+    public ImmutableArray<string> Engines { get; init; } = [];
+
     /// <summary>When the credential ends.</summary>
     public DateTimeOffset ExpiresAt { get; init; }
 

@@ -31,6 +31,11 @@ internal sealed class AuthenticateStage(LimitStage limits)
             return refusal ?? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated.");
         }
 
+        if (!token.Caller.Engines.IsEmpty && !token.Caller.Engines.Contains(call.Engine.Name))
+        {
+            return new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The token was made for another engine.", "aud");
+        }
+
         call.Token = token;
         call.CallerState = CallerState.Of(token, call.State.Policy, limits);
         return null;

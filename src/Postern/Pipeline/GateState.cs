@@ -4,6 +4,7 @@ using Postern.Configuration;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.OAuth;
 using Postern.Policy;
 using Postern.Telemetry;
 using Postern.Tokens;
@@ -20,6 +21,9 @@ internal sealed record GateState(
     AuditClasses AuditClasses,
     IReadOnlyList<TemporalEngine> Engines)
 {
+    /// <summary>The gate's own authorization server; null where none is configured.</summary>
+    public AuthorizationServer? Authorization { get; init; }
+
     public IReadOnlyList<IPNetwork> TrustedProxies { get; } = [.. Options.TrustedProxies.Select(network => IPNetwork.Parse(network))];
 
     /// <summary>

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Model;
+using Postern.OAuth;
 using Postern.Telemetry;
 
 namespace Postern.Pipeline;
@@ -31,6 +32,12 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 await GrpcResponder.RefuseAsync(context, unhealthy);
             }
 
+            return;
+        }
+
+        if (context.State.Authorization is { } authorization && AuthorizationServer.Serves(context.Request.RawTarget))
+        {
+            await authorization.AnswerAsync(context.Features, context.Request.RawTarget, context.Source);
             return;
         }
 

@@ -18,4 +18,5 @@ internal static class EventIds
     public const int Admin = 1900;
     public const int Commands = 2000;
     public const int Storage = 2100;
+    public const int OAuth = 2200;
 }

@@ -14,6 +14,8 @@ internal sealed partial class SigningKeys : IDisposable
     // Within it a key that another gate made counts as published since then, so that gates which read at different moments agree.
     private static readonly TimeSpan LateAfter = 5 * ReadEvery;
 
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1);
+
     private readonly string _folder;
     private readonly SigningKeyFolder _files;
     private readonly SigningKeyTimes _times;
@@ -23,6 +25,7 @@ internal sealed partial class SigningKeys : IDisposable
     private readonly Lock _refreshing = new();
     private Dictionary<string, DateTimeOffset> _published = [];
     private Keys _keys = new([], null, default);
+    private long _askedAgain;
 
     /// <summary>Reads the keys, and makes the first where there are none. Throws where neither can be done: without a key nothing can be presented.</summary>
     public SigningKeys(string folder, TimeProvider time, ILogger logger, SigningKeyTimes? times = null)
@@ -51,6 +54,35 @@ internal sealed partial class SigningKeys : IDisposable
 
     /// <summary>The public key set as JSON, or nothing: never an empty set, never anything else.</summary>
     public ReadOnlyMemory<byte> PublicSet => Volatile.Read(ref _keys).PublicSet;
+
+    /// <summary>
+    /// A key that is published, by its id. One that isn't known makes the folder be read again, at most once a second: another gate may have made it a moment ago.
+    /// </summary>
+    public SigningKey? Find(string? id)
+    {
+        if (string.IsNullOrEmpty(id))
+        {
+            return null;
+        }
+
+        if (Among(id) is { } known)
+        {
+            return known;
+        }
+
+        lock (_refreshing)
+        {
+            if (_time.GetElapsedTime(_askedAgain) < AskAgainAfter)
+            {
+                return Among(id);
+            }
+
+            _askedAgain = _time.GetTimestamp();
+        }
+
+        Refresh();
+        return Among(id);
+    }
 
     /// <summary>Makes the next key now; it signs after <see cref="SigningKeyTimes.PublishAhead"/>.</summary>
     public void Rotate()
@@ -92,6 +124,19 @@ internal sealed partial class SigningKeys : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    private SigningKey? Among(string id)
+    {
+        foreach (var key in Volatile.Read(ref _keys).All)
+        {
+            if (string.Equals(key.Id, id, StringComparison.Ordinal))
+            {
+                return key;
+            }
+        }
+
+        return null;
+    }
 
     private void Show(IReadOnlyList<SigningKey> found)
     {

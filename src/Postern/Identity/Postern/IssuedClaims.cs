@@ -1,0 +1,69 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace Postern.Identity.Postern;
+
+/// <summary>
+/// What a token of the gate's own says to the gate alone, in its claim <c>postern</c>: whom it speaks for, and what it and everything that it was made from are
+/// narrowed to and rest on.
+/// </summary>
+internal sealed record IssuedClaims
+{
+    /// <summary>The claim's name.</summary>
+    public const string Claim = "postern";
+
+    /// <summary>Id of the account or local user that it speaks for. Null for whom an issuer vouched for.</summary>
+    public string? Principal { get; init; }
+
+    /// <summary>Name of the issuer that vouched for the caller, and what it said of him when the token was issued.</summary>
+    public string? Issuer { get; init; }
+
+    public string? Subject { get; init; }
+
+    public string? Display { get; init; }
+
+    public IReadOnlyList<string> Groups { get; init; } = [];
+
+    /// <summary>The issuer's claims: a deny may name any of them, so that none may be lost on the way.</summary>
+    public JsonElement? Claims { get; init; }
+
+    /// <summary>Sets of namespace patterns; one of each set must match.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Namespaces { get; init; } = [];
+
+    public IReadOnlyList<string> Roles { get; init; } = [];
+
+    /// <summary>Networks that it may come from.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
+
+    /// <summary>Id of the key that it was got with: it ends with it.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Ids of accounts and users among its actors: it ends with each.</summary>
+    public IReadOnlyList<string> Actors { get; init; } = [];
+
+    /// <summary>Ids (<c>jti</c>) of the tokens that it was exchanged for: it ends with each.</summary>
+    public IReadOnlyList<string> From { get; init; } = [];
+
+    public JsonNode Write() => JsonSerializer.SerializeToNode(this, IssuedJson.Default.IssuedClaims)!;
+
+    /// <summary>Null where it can't be read; the token was signed by a gate that means something else by it.</summary>
+    public static IssuedClaims? Read(JsonElement claims)
+    {
+        try
+        {
+            return claims.TryGetProperty(Claim, out var own) ? own.Deserialize(IssuedJson.Default.IssuedClaims) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
+
+// What isn't known would be a narrowing that isn't seen.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(IssuedClaims))]
+internal sealed partial class IssuedJson : JsonSerializerContext;

@@ -1,0 +1,186 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Postern.Identity;
+using Postern.Identity.Accounts;
+using Postern.Model;
+using Postern.Telemetry;
+using Postern.Tokens;
+
+namespace Postern.OAuth;
+
+/// <summary>
+/// The gate's OAuth 2.0 authorization server: what stands on the public listeners beside the engines' calls. It knows requests and grants; who somebody is, the
+/// identity sources say, as for every call.
+/// </summary>
+internal sealed partial class AuthorizationServer(
+    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, TimeProvider time, ILogger logger)
+{
+    /// <summary>Whether a request is for one of the endpoints, by its exact path. Anything else is judged as an engine's call.</summary>
+    public static bool Serves(string target) => OAuthPaths.MayBe(target) && OAuthPaths.IsKnown(PathOf(target));
+
+    public async Task AnswerAsync(IFeatureCollection features, string target, IPAddress? source)
+    {
+        var context = new DefaultHttpContext(features);
+        try
+        {
+            await AnswerAsync(context, PathOf(target), source);
+        }
+        catch (OAuthException e)
+        {
+            if (e.Counts)
+            {
+                identity.NoteFailure(source);
+            }
+
+            Log.Refused(logger, target.Length > 100 ? "" : PathOf(target), e.Code, e.Message, source);
+            await RefuseAsync(context, e);
+        }
+        catch (StoreUnavailableException e)
+        {
+            Log.StoreAway(logger, PathOf(target), e.Message);
+            await RefuseAsync(context, OAuthException.Unavailable("Sessions can't be looked up at the moment; try again."));
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is there to read an answer.
+            context.Abort();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException && !context.Response.HasStarted)
+        {
+            Log.Bug(logger, PathOf(target), e);
+            await RefuseAsync(context, new OAuthException("server_error", "Something went wrong in the gate.", StatusCodes.Status500InternalServerError));
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, string path, IPAddress? source)
+    {
+        var isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
+        switch (path)
+        {
+            case OAuthPaths.Metadata when isRead:
+                await WriteAsync(context, Metadata(), "max-age=300");
+                return;
+            case OAuthPaths.Keys when isRead:
+                await WriteKeysAsync(context);
+                return;
+            case OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect when HttpMethods.IsPost(context.Request.Method):
+                break;
+            default:
+                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys ? "GET, HEAD" : "POST";
+                throw new OAuthException("invalid_request", "The endpoint doesn't take this method.", StatusCodes.Status405MethodNotAllowed);
+        }
+
+        if (identity.IsExhausted(source))
+        {
+            throw OAuthException.TooMany("Too many failed attempts from this address.", null);
+        }
+
+        var form = await OAuthForm.ReadAsync(context, source, time);
+        var client = await clients.AuthenticateAsync(form);
+        switch (path)
+        {
+            case OAuthPaths.Revoke:
+                await status.RevokeAsync(form, client);
+                await WriteAsync(context, null, NoStore);
+                break;
+            case OAuthPaths.Introspect:
+                await WriteAsync(context, await status.IntrospectAsync(form, client), NoStore);
+                break;
+            default:
+                await WriteAsync(context, await grants.AnswerAsync(form, client), NoStore);
+                break;
+        }
+    }
+
+    // RFC 8414 §2. Only what is there.
+    private JsonObject Metadata() => new()
+    {
+        ["issuer"] = tokens.Issuer,
+        ["token_endpoint"] = tokens.Issuer + OAuthPaths.Token,
+        ["jwks_uri"] = tokens.Issuer + OAuthPaths.Keys,
+        ["revocation_endpoint"] = tokens.Issuer + OAuthPaths.Revoke,
+        ["introspection_endpoint"] = tokens.Issuer + OAuthPaths.Introspect,
+        ["response_types_supported"] = new JsonArray(),
+        ["grant_types_supported"] = new JsonArray([.. TokenGrants.Supported.Select(grant => (JsonNode)grant)]),
+        ["token_endpoint_auth_methods_supported"] = Methods("none"),
+        ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+        ["revocation_endpoint_auth_methods_supported"] = Methods("none"),
+        ["revocation_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+        ["introspection_endpoint_auth_methods_supported"] = Methods(),
+        ["introspection_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+    };
+
+    private static JsonArray Methods(params ReadOnlySpan<string> more) => ["client_secret_basic", "client_secret_post", "private_key_jwt", .. more.ToArray().Select(one => (JsonNode)one)];
+
+    private static JsonArray Algorithms() => [.. Identity.Jwt.TokenAlgorithms.All.Select(one => (JsonNode)one)];
+
+    private const string NoStore = "no-store";
+
+    private async Task WriteKeysAsync(HttpContext context)
+    {
+        var set = tokens.Keys.PublicSet;
+        if (set.IsEmpty)
+        {
+            throw OAuthException.Unavailable("The keys can't be read at the moment.");
+        }
+
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "max-age=300";
+        context.Response.ContentLength = set.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.BodyWriter.WriteAsync(set, context.RequestAborted);
+        }
+    }
+
+    private static async Task RefuseAsync(HttpContext context, OAuthException refusal)
+    {
+        context.Response.StatusCode = refusal.Status;
+        if (refusal.Status == StatusCodes.Status401Unauthorized)
+        {
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"postern\", charset=\"UTF-8\"";
+        }
+
+        if (refusal.RetryAfter is { } after)
+        {
+            context.Response.Headers.RetryAfter = ((int)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        await WriteAsync(context, new JsonObject { ["error"] = refusal.Code, ["error_description"] = refusal.Message }, NoStore);
+    }
+
+    private static async Task WriteAsync(HttpContext context, JsonObject? body, string cache)
+    {
+        context.Response.Headers.CacheControl = cache;
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (body is null)
+        {
+            return;
+        }
+
+        var bytes = System.Text.Encoding.UTF8.GetBytes(body.ToJsonString());
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = bytes.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.BodyWriter.WriteAsync(bytes, context.RequestAborted);
+        }
+    }
+
+    private static string PathOf(string target) => target.IndexOf('?', StringComparison.Ordinal) is var query and >= 0 ? target[..query] : target;
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.OAuth + 2, LogLevel.Information, "Refused {Path}: {Error}: {Reason} ({Source})")]
+        public static partial void Refused(ILogger logger, string path, string error, string reason, IPAddress? source);
+
+        [LoggerMessage(EventIds.OAuth + 3, LogLevel.Warning, "Can't answer {Path}: the store is away: {Reason}")]
+        public static partial void StoreAway(ILogger logger, string path, string reason);
+
+        [LoggerMessage(EventIds.OAuth + 4, LogLevel.Error, "A request to {Path} failed in the gate itself")]
+        public static partial void Bug(ILogger logger, string path, Exception exception);
+    }
+}

@@ -1,0 +1,16 @@
+namespace Postern.OAuth;
+
+/// <summary>The paths of the authorization server on the public listeners. Each is compared as it was sent.</summary>
+internal static class OAuthPaths
+{
+    public const string Metadata = "/.well-known/oauth-authorization-server";
+    public const string Keys = "/oauth/jwks";
+    public const string Token = "/oauth/token";
+    public const string Revoke = "/oauth/revoke";
+    public const string Introspect = "/oauth/introspect";
+
+    /// <summary>Whether a request target may be one of these: what every call of an engine is asked, so no more than a look.</summary>
+    public static bool MayBe(string target) => target.Length > 2 && target[1] is 'o' or '.' && (target.StartsWith("/oauth/", StringComparison.Ordinal) || target.StartsWith("/.well-known/", StringComparison.Ordinal));
+
+    public static bool IsKnown(string path) => path is Metadata or Keys or Token or Revoke or Introspect;
+}
