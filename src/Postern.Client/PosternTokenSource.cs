@@ -13,6 +13,7 @@ public sealed class PosternTokenSource : IAsyncDisposable
 {
     private const int LongestAnswer = 256 * 1024;
     private static readonly TimeSpan s_unstatedLife = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_justNow = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(30);
 
@@ -75,6 +76,23 @@ public sealed class PosternTokenSource : IAsyncDisposable
         }
 
         return new ValueTask<PosternToken>(FetchAsync().WaitAsync(cancellation));
+    }
+
+    /// <summary>
+    /// A token asked for now, whatever is in hand: for who was told that his is no good any more. One that was got a moment ago is answered again, so that a fleet
+    /// of refused calls is one request.
+    /// </summary>
+    /// <exception cref="PosternTokenException">None can be had; one in hand stays in hand.</exception>
+    public Task<PosternToken> RefreshAsync(CancellationToken cancellation = default)
+    {
+        var now = _time.GetUtcNow();
+        if (_current is { } token && now - token.ObtainedAt < s_justNow && now < token.ExpiresAt)
+        {
+            return Task.FromResult(token);
+        }
+
+        RefreshAt = now;
+        return FetchAsync().WaitAsync(cancellation);
     }
 
     /// <summary>

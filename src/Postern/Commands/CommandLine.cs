@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Postern.Commands.Workload;
 
 namespace Postern.Commands;
 
@@ -15,6 +16,9 @@ internal static class CommandLine
             ServeCommand.Create(TimeProvider.System),
             CheckCommand.Create(TimeProvider.System),
             PolicyCommand.Create(TimeProvider.System),
+            TokenCommand.Create(TimeProvider.System),
+            ExecCommand.Create(TimeProvider.System),
+            AgentCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml", "postern serve --config postern.yaml"]);

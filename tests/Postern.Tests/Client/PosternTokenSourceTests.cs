@@ -176,6 +176,23 @@ public sealed class PosternTokenSourceTests
         Assert.Equal(4, used.Distinct().Count());
     }
 
+    [Fact]
+    public async Task Refresh_AsksThoughOneIsInHand_ButNotTwiceInAMoment()
+    {
+        var endpoint = new TokenEndpoint();
+        await using var source = endpoint.Source(Key);
+        await source.GetAsync(Cancellation);
+
+        Assert.Equal("token-1", (await source.RefreshAsync(Cancellation)).Value);
+        endpoint.Time.Advance(TimeSpan.FromSeconds(6));
+        Assert.Equal("token-2", (await source.RefreshAsync(Cancellation)).Value);
+        Assert.Equal("token-2", (await source.GetAsync(Cancellation)).Value);
+        endpoint.Time.Advance(TimeSpan.FromSeconds(6));
+        endpoint.Answer = () => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StringContent("""{"error":"invalid_client"}""") };
+        Assert.False((await Assert.ThrowsAsync<PosternTokenException>(() => source.RefreshAsync(Cancellation))).IsTransient);
+        Assert.Equal("token-2", source.Current!.Value);
+    }
+
     [Theory]
     [InlineData("http://gate.example/oauth/token", false)]
     [InlineData("http://127.0.0.1:7233/oauth/token", true)]

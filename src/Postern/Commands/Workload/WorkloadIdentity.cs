@@ -1,0 +1,148 @@
+using System.CommandLine;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.IdentityModel.Tokens;
+using Postern.Client;
+
+namespace Postern.Commands.Workload;
+
+/// <summary>Who a workload is and how it proves that: the options that <c>token</c>, <c>exec</c> and <c>agent</c> share, each meaning the same.</summary>
+internal static class WorkloadIdentity
+{
+    public static readonly Option<Uri> Gate = new("--gate")
+    {
+        Description = "The gate: https://postern.example.com:7233. Default: POSTERN_GATE.",
+        HelpName = "url",
+        DefaultValueFactory = _ => Uri.TryCreate(Environment.GetEnvironmentVariable("POSTERN_GATE"), UriKind.Absolute, out var gate) ? gate : null!,
+        CustomParser = result => Uri.TryCreate(result.Tokens.Single().Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp) ? url : Wrong<Uri>(result, "is no http or https URL"),
+    };
+
+    public static readonly Option<Uri> TokenEndpoint = new("--token-endpoint")
+    {
+        Description = "Where tokens are had, if not at the gate's /oauth/token.",
+        HelpName = "url",
+        CustomParser = result => Uri.TryCreate(result.Tokens.Single().Value, UriKind.Absolute, out var url) ? url : Wrong<Uri>(result, "is no URL"),
+    };
+
+    public static readonly Option<string> Account = new("--account") { Description = "The account, with --key-file or --private-key. Default: POSTERN_ACCOUNT.", HelpName = "name", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("POSTERN_ACCOUNT")! };
+
+    public static readonly Option<string> KeyFile = new("--key-file") { Description = "A file with a key of the account (pst_…), read for every token. Without any of these: the key in POSTERN_KEY.", HelpName = "file" };
+
+    public static readonly Option<string> PrivateKey = new("--private-key") { Description = "A PEM file with the account's private key (EC P-256); nothing secret then leaves this machine.", HelpName = "file" };
+
+    public static readonly Option<string> KeyId = new("--key-id") { Description = "The id under which the public key is registered, with --private-key.", HelpName = "id" };
+
+    public static readonly Option<string> WorkloadFile = new("--workload-file") { Description = "A file with a token of the platform that is exchanged: Kubernetes, SPIFFE, a CI system. Read for every token.", HelpName = "file" };
+
+    public static readonly Option<string> Audience = new("--audience") { Description = "For whom the token is meant: an engine's audience, or that of an API behind activities.", HelpName = "name" };
+
+    public static readonly Option<string> Scope = new("--scope") { Description = "What the token is narrowed to.", HelpName = "words" };
+
+    public static readonly Option<string> Authority = new("--authority") { Description = "A PEM file with the authorities of the gate's certificate. Default: the system's.", HelpName = "file" };
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<Option> Options => [Gate, TokenEndpoint, Account, KeyFile, PrivateKey, KeyId, WorkloadFile, Audience, Scope, Authority];
+
+    /// <summary>The source of tokens that the arguments describe, or what is wrong with them.</summary>
+    public static PosternTokenSource? Read(ParseResult parsed, TimeProvider time, out string wrong)
+    {
+        wrong = "";
+        var gate = parsed.GetValue(Gate);
+        var endpoint = parsed.GetValue(TokenEndpoint) ?? (gate is null ? null : new Uri(gate, "/oauth/token"));
+        if (endpoint is null)
+        {
+            wrong = "Which gate? Write --gate https://postern.example.com:7233, or set POSTERN_GATE.";
+            return null;
+        }
+
+        if (Grant(parsed, time, out wrong) is not { } grant)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new PosternTokenSource(
+                new PosternTokenOptions { Endpoint = endpoint, Grant = grant, Audience = parsed.GetValue(Audience), Scope = parsed.GetValue(Scope) }, new HttpClient(Handler(parsed)), time);
+        }
+        catch (ArgumentException e)
+        {
+            wrong = e.Message;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            wrong = $"--authority: {e.Message}";
+        }
+
+        return null;
+    }
+
+    /// <summary>How the gate is connected to: TLS 1.2 or newer, its certificate checked against the named authorities.</summary>
+    public static SocketsHttpHandler Handler(ParseResult parsed)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ActivityHeadersPropagator = null, PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectTimeout = TimeSpan.FromSeconds(10), EnableMultipleHttp2Connections = true, KeepAlivePingDelay = TimeSpan.FromSeconds(60), KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+        };
+        if (parsed.GetValue(Authority) is { } file)
+        {
+            var trusted = new X509Certificate2Collection();
+            trusted.ImportFromPemFile(file);
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(trusted);
+            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
+        }
+
+        return handler;
+    }
+
+    private static PosternGrant? Grant(ParseResult parsed, TimeProvider time, out string wrong)
+    {
+        wrong = "";
+        var (account, keyFile, privateKey, workload) = (parsed.GetValue(Account), parsed.GetValue(KeyFile), parsed.GetValue(PrivateKey), parsed.GetValue(WorkloadFile));
+        if (new[] { keyFile, privateKey, workload }.Count(file => file is not null) > 1)
+        {
+            wrong = "One identity is enough: --key-file, --private-key or --workload-file.";
+            return null;
+        }
+
+        if (workload is not null)
+        {
+            return PosternGrant.WorkloadFile(workload);
+        }
+
+        var key = Environment.GetEnvironmentVariable("POSTERN_KEY");
+        if (string.IsNullOrEmpty(account) || (keyFile is null && privateKey is null && string.IsNullOrEmpty(key)))
+        {
+            wrong = "Who is this? Write --workload-file <file>, or --account <name> with --key-file <file>, --private-key <file> or POSTERN_KEY.";
+            return null;
+        }
+
+        try
+        {
+            return privateKey is not null ? PosternGrant.PrivateKeyJwt(account, Signing(privateKey, parsed.GetValue(KeyId)), time)
+                : keyFile is not null ? PosternGrant.ClientCredentials(account, async cancellation => await File.ReadAllTextAsync(keyFile, cancellation))
+                : PosternGrant.ClientCredentials(account, key!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            wrong = $"--private-key: {e.Message}";
+            return null;
+        }
+    }
+
+    private static SigningCredentials Signing(string file, string? keyId)
+    {
+        var ecdsa = ECDsa.Create();
+        ecdsa.ImportFromPem(File.ReadAllText(file));
+        return new SigningCredentials(new ECDsaSecurityKey(ecdsa) { KeyId = keyId }, SecurityAlgorithms.EcdsaSha256);
+    }
+
+    private static T Wrong<T>(System.CommandLine.Parsing.ArgumentResult result, string what)
+    {
+        result.AddError($"'{result.Tokens.Single().Value}' {what}.");
+        return default!;
+    }
+}
