@@ -62,11 +62,11 @@ internal static class PosternOptionsValidator
             problems.Error("tokens", "tokens are issued to accounts, and this gate keeps none; write identity: { accounts: enabled }");
         }
 
-        for (var i = 0; i < options.Identity.Issuers.Count; i++)
+        foreach (var (place, issuer) in options.Identity.AllIssuers())
         {
-            if (options.Identity.Issuers[i].Issuer.TrimEnd('/') == tokens.Issuer && tokens.Issuer.Length > 0)
+            if (issuer.Issuer.TrimEnd('/') == tokens.Issuer && tokens.Issuer.Length > 0)
             {
-                problems.Error("tokens.issuer", $"is the issuer of identity.issuers[{i}] already; a token's issuer selects who verifies it");
+                problems.Error("tokens.issuer", $"is the issuer of identity.{place} already; a token's issuer selects who verifies it");
             }
         }
     }

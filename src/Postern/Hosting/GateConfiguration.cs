@@ -33,12 +33,9 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
     // What a reload reads again beside configuration and policy.
     private static IEnumerable<string> Watched(PosternOptions options)
     {
-        foreach (var issuer in options.Identity.Issuers)
+        foreach (var keys in options.Identity.AllIssuers().Select(issuer => issuer.Value.KeySet).OfType<string>())
         {
-            if (issuer.KeySet is { } keys)
-            {
-                yield return keys;
-            }
+            yield return keys;
         }
 
         foreach (var tls in options.Listen.Select(listener => listener.Tls).OfType<ListenTlsOptions>())

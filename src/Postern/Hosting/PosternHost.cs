@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Configuration;
 using Postern.Identity;
 using Postern.Identity.ApiKeys;
+using Postern.Identity.Federated;
 using Postern.Identity.Jwt;
 using Postern.Model;
 using Postern.Pipeline;
@@ -242,6 +243,11 @@ internal sealed partial class PosternHost : IAsyncDisposable
         }
 
         sources.Add(new JwtIdentitySource(options.Identity, before?.Source<JwtIdentitySource>(), _runtime.Accounts?.Revocations, _time, _loggers.CreateLogger<JwtIdentitySource>()));
+        if (_runtime.Accounts is { } kept && options.Identity.Federated.Count > 0)
+        {
+            sources.Add(new FederatedIdentitySource(options.Identity.Federated, before?.Source<FederatedIdentitySource>(), kept.Directory, kept.Revocations, _time, _loggers.CreateLogger<FederatedIdentitySource>()));
+        }
+
         return new IdentitySources(sources, before, _time);
     }
 

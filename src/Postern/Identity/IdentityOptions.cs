@@ -1,4 +1,6 @@
 using Postern.Configuration;
+using Postern.Identity.Federated;
+using Postern.Identity.Jwt;
 
 namespace Postern.Identity;
 
@@ -11,6 +13,9 @@ internal sealed record IdentityOptions
     /// <summary>The gate's own accounts and keys, kept in the store. <c>accounts: enabled</c> takes every default. Default: none.</summary>
     public AccountsOptions? Accounts { get; init; }
 
+    /// <summary>Issuers of workload tokens, with the accounts that they may speak for. Needs accounts. Default: none.</summary>
+    public IReadOnlyList<FederatedOptions> Federated { get; init; } = [];
+
     /// <summary>Which kinds of credential namespaces take. Default: every kind, everywhere.</summary>
     public IReadOnlyList<NamespaceCredentialOptions> Namespaces { get; init; } = [];
 
@@ -18,11 +23,18 @@ internal sealed record IdentityOptions
     internal IReadOnlyList<string> CallerIssuers() =>
         [.. Issuers.Select(issuer => issuer.Name).Where(name => name.Length > 0), .. KeepsAccounts ? [Model.Caller.OwnIssuer] : (ReadOnlySpan<string>)[]];
 
+    /// <summary>Every issuer of JWTs with its place below <c>identity</c>, whoever its tokens speak for.</summary>
+    internal IEnumerable<(string Place, IIssuerOptions Value)> AllIssuers() =>
+        [.. Issuers.Select((issuer, i) => ($"issuers[{i}]", (IIssuerOptions)issuer)), .. Federated.Select((issuer, i) => ($"federated[{i}]", (IIssuerOptions)issuer))];
+
+    /// <summary>The name of every entry, with its place below <c>identity</c>.</summary>
+    internal IEnumerable<(string Place, string Name)> AllNames() => AllIssuers().Select(issuer => (issuer.Place, issuer.Value.Name));
+
     internal bool KeepsAccounts => Accounts is { Enabled: true };
 }
 
 /// <summary>One issuer of JWTs.</summary>
-internal sealed record IssuerOptions
+internal sealed record IssuerOptions : IIssuerOptions, ICallerNaming
 {
     /// <summary>Becomes part of every caller's name, so that two issuers can't collide. Required, unique, letters, digits, <c>-</c> and <c>_</c>.</summary>
     [Required("okta")]

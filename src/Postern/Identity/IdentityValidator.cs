@@ -1,4 +1,6 @@
 using Postern.Configuration;
+using Postern.Identity.Federated;
+using Postern.Identity.Jwt;
 using Postern.Model;
 
 namespace Postern.Identity;
@@ -8,29 +10,40 @@ internal static class IdentityValidator
 {
     public static void Validate(IdentityOptions options, string path, Problems problems)
     {
-        var issuers = options.Issuers;
-        if (issuers.Count == 0 && !options.KeepsAccounts)
+        if (options.Issuers.Count == 0 && !options.KeepsAccounts)
         {
             problems.Error($"{path}.issuers", "nobody could say who is calling; write issuers: [{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }], or accounts: enabled for the gate's own keys");
         }
 
         ValidateAccounts(options, path, problems);
-        Names.Check([.. issuers.Select(i => i.Name)], i => $"{path}.issuers[{i}].name", problems);
-        var urls = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (var i = 0; i < issuers.Count; i++)
+        ValidateNames(options, path, problems);
+        var urls = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (place, issuer) in options.AllIssuers())
         {
-            var place = $"{path}.issuers[{i}]";
-            if (issuers[i].Issuer.Length > 0 && !urls.TryAdd(issuers[i].Issuer, i))
+            if (issuer.Issuer.Length > 0 && !urls.TryAdd(issuer.Issuer, place))
             {
-                problems.Error($"{place}.issuer", $"is the issuer of {path}.issuers[{urls[issuers[i].Issuer]}] already; a token's issuer selects one entry");
+                problems.Error($"{path}.{place}.issuer", $"is the issuer of {path}.{urls[issuer.Issuer]} already; a token's issuer selects one entry");
             }
 
-            if (issuers[i].Name == Caller.OwnIssuer)
-            {
-                problems.Error($"{place}.name", $"{Caller.OwnIssuer} names the gate's own accounts; take another name");
-            }
+            ValidateKeys(issuer, $"{path}.{place}", problems);
+        }
 
-            ValidateIssuer(issuers[i], place, problems);
+        for (var i = 0; i < options.Issuers.Count; i++)
+        {
+            ValidateKind(options.Issuers[i].Kind, $"{path}.issuers[{i}]", problems);
+        }
+
+        FederatedValidator.Validate(options, $"{path}.federated", problems);
+    }
+
+    // One set of names over all sources: a record or a rule that names one means one.
+    private static void ValidateNames(IdentityOptions options, string path, Problems problems)
+    {
+        var names = options.AllNames().ToList();
+        Names.Check([.. names.Select(name => name.Name)], i => $"{path}.{names[i].Place}.name", problems);
+        foreach (var (place, _) in names.Where(name => name.Name == Caller.OwnIssuer))
+        {
+            problems.Error($"{path}.{place}.name", $"{Caller.OwnIssuer} names the gate's own accounts; take another name");
         }
     }
 
@@ -55,15 +68,17 @@ internal static class IdentityValidator
         }
     }
 
-    private static void ValidateIssuer(IssuerOptions options, string path, Problems problems)
+    private static void ValidateKeys(IIssuerOptions options, string path, Problems problems)
     {
         // With a static key set the issuer is only a text to compare; without one it is where keys come from, and who can change them can be anybody.
         if (options.KeySet is null && options.Issuer.Length > 0 && !IsSafeUrl(options.Issuer))
         {
             problems.Error($"{path}.issuer", $"{problems.Written($"{path}.issuer")} can't be asked for keys; write an https:// URL (http:// only on loopback), or keySet: keys.json");
         }
+    }
 
-        var kind = options.Kind;
+    private static void ValidateKind(CallerKindOptions kind, string path, Problems problems)
+    {
         var values = kind.Service.Count + kind.Agent.Count + kind.Human.Count;
         if (kind.Claim is null && values > 0)
         {

@@ -1,9 +1,5 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace Postern.Identity;
 
@@ -31,7 +27,7 @@ internal sealed class VerifiedTokens(int capacity)
             return recent;
         }
 
-        if (!Digest.TryOf(text, out var digest))
+        if (!TokenDigest.TryOf(text, out var digest))
         {
             return null;
         }
@@ -59,7 +55,7 @@ internal sealed class VerifiedTokens(int capacity)
 
     public void Add(string text, VerifiedToken token)
     {
-        if (Digest.TryOf(text, out var digest))
+        if (TokenDigest.TryOf(text, out var digest))
         {
             Keep(digest, token);
         }
@@ -83,14 +79,14 @@ internal sealed class VerifiedTokens(int capacity)
         }
     }
 
-    private void Forget(Digest digest)
+    private void Forget(TokenDigest digest)
     {
         var kept = Volatile.Read(ref _kept);
         kept.Young.TryRemove(digest, out _);
         kept.Old.TryRemove(digest, out _);
     }
 
-    private void Keep(Digest digest, VerifiedToken token)
+    private void Keep(TokenDigest digest, VerifiedToken token)
     {
         var kept = Volatile.Read(ref _kept);
         if (kept.Young.Count >= capacity / 2)
@@ -152,40 +148,5 @@ internal sealed class VerifiedTokens(int capacity)
         }
     }
 
-    private sealed record Generations(ConcurrentDictionary<Digest, VerifiedToken> Young, ConcurrentDictionary<Digest, VerifiedToken> Old);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly record struct Digest(ulong A, ulong B, ulong C, ulong D)
-    {
-        // The pool may have to allocate whenever a collection emptied it: tokens of the usual size stay off it.
-        private const int LargestOnStack = 4096;
-
-        /// <summary>False for a text that isn't ASCII: no token is.</summary>
-        public static bool TryOf(string text, out Digest digest)
-        {
-            digest = default;
-            byte[]? rented = null;
-            var bytes = text.Length <= LargestOnStack ? stackalloc byte[text.Length] : (rented = ArrayPool<byte>.Shared.Rent(text.Length)).AsSpan(0, text.Length);
-            try
-            {
-                if (Ascii.FromUtf16(text, bytes, out _) != OperationStatus.Done)
-                {
-                    return false;
-                }
-
-                SHA256.HashData(bytes, MemoryMarshal.AsBytes(new Span<Digest>(ref digest)));
-                return true;
-            }
-            finally
-            {
-                CryptographicOperations.ZeroMemory(bytes);
-                if (rented is not null)
-                {
-                    ArrayPool<byte>.Shared.Return(rented);
-                }
-            }
-        }
-
-        public override int GetHashCode() => (int)A;
-    }
+    private sealed record Generations(ConcurrentDictionary<TokenDigest, VerifiedToken> Young, ConcurrentDictionary<TokenDigest, VerifiedToken> Old);
 }

@@ -9,17 +9,16 @@ internal static class IssuerChecks
 {
     public static async Task RunAsync(PosternOptions options, Problems problems, TimeProvider time, CancellationToken cancellation)
     {
-        var issuers = options.Identity.Issuers;
-        await Task.WhenAll(Enumerable.Range(0, issuers.Count).Where(i => issuers[i].Issuer.Length > 0).Select(async i =>
+        await Task.WhenAll(options.Identity.AllIssuers().Where(issuer => issuer.Value.Issuer.Length > 0).Select(async issuer =>
         {
             var log = new LastMessage();
-            await using var keys = new IssuerKeys(issuers[i], time, log);
+            await using var keys = new IssuerKeys(issuer.Value, time, log);
             await keys.FirstFetch.WaitAsync(cancellation);
             if (!keys.IsUsable)
             {
                 lock (problems)
                 {
-                    problems.Error($"identity.issuers[{i}]", $"its keys can't be fetched: {log.Text}");
+                    problems.Error($"identity.{issuer.Place}", $"its keys can't be fetched: {log.Text}");
                 }
             }
         }));

@@ -154,6 +154,27 @@ internal sealed class AccountDirectory(TimeProvider time)
             : (owner, null);
     }
 
+    /// <summary>The account for which configuration lets somebody speak, by its name; else what he is refused with. Never a person.</summary>
+    public Principal? AccountFor(string name, out Refusal? refusal)
+    {
+        refusal = null;
+        if (FindNamed(name) is not { Account: not null } account)
+        {
+            refusal = IsLoaded
+                ? new Refusal(RefusalReason.Unauthenticated, $"Request unauthenticated. There is no account {name}.", "the account that a rule names doesn't exist")
+                : new Refusal(RefusalReason.CannotTell, "Accounts can't be looked up at the moment.", "the store was not read yet");
+            return null;
+        }
+
+        if (account.Problem(time.GetUtcNow()) is { } problem)
+        {
+            refusal = new Refusal(RefusalReason.Unauthenticated, $"Request unauthenticated. The account {problem}.", "account");
+            return null;
+        }
+
+        return account;
+    }
+
     // Of a whole state what isn't in it is gone.
     private List<StoreDeletion> Missing(StoreChanges whole)
     {

@@ -12,7 +12,7 @@ internal static class ClaimReader
     private const int DeepestDelegation = 4;
 
     /// <summary>Reads the caller, or says what is wrong: worded for the caller, with names of claims and none of their values.</summary>
-    public static (Caller? Caller, string? Problem) Read(IssuerOptions options, JsonElement claims, string? keyId, DateTimeOffset expires)
+    public static (Caller? Caller, string? Problem) Read(ICallerNaming options, JsonElement claims, string? keyId, DateTimeOffset expires)
     {
         if (Text(claims, options.Subject) is not { Length: > 0 } subject)
         {
@@ -57,6 +57,9 @@ internal static class ClaimReader
         return (caller, null);
     }
 
+    /// <summary>The text at a claim path where it can be a name: what stands in records must be what a reader sees.</summary>
+    public static string? Name(JsonElement claims, string path) => Text(claims, path) is { Length: > 0 } text && IsName(text) ? text : null;
+
     /// <summary>The element at a claim path: first the whole name, since URL-like claim names contain dots, then dot by dot.</summary>
     public static JsonElement? At(JsonElement claims, string path)
     {
@@ -91,7 +94,7 @@ internal static class ClaimReader
     };
 
     // What stands in front of every record and stamp must be what a reader sees: nothing that breaks a line, hides itself or turns the direction of writing.
-    private static bool IsName(string text) =>
+    public static bool IsName(string text) =>
         text.Length <= LongestName && text == text.Trim()
         && !text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 

@@ -24,7 +24,7 @@ internal enum Asked : byte
 
 /// <summary>
 /// The key set of one issuer: fetched before it is needed, refreshed ahead, fetched once more for a key id that isn't known, and kept through an outage of the
-/// issuer up to <see cref="IssuerOptions.StaleKeys"/>. Nothing on the warm path waits for it, and however many ask, one fetch is under way.
+/// issuer up to <see cref="IIssuerOptions.StaleKeys"/>. Nothing on the warm path waits for it, and however many ask, one fetch is under way.
 /// </summary>
 internal sealed partial class IssuerKeys : IAsyncDisposable
 {
@@ -58,7 +58,7 @@ internal sealed partial class IssuerKeys : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
     /// <param name="before">The same issuer under other settings: its keys serve until the first fetch of this one.</param>
-    public IssuerKeys(IssuerOptions options, TimeProvider time, ILogger logger, IssuerKeys? before = null)
+    public IssuerKeys(IIssuerOptions options, TimeProvider time, ILogger logger, IssuerKeys? before = null)
     {
         _name = options.Name;
         _staleAfter = options.StaleKeys;

@@ -15,6 +15,10 @@ internal readonly record struct TokenTimes(DateTimeOffset Expires, DateTimeOffse
             ? new TokenTimes(end, notBefore, issued)
             : null;
 
+    /// <summary>As <see cref="Read"/>, where <c>exp</c> may be missing. Null where a time can't be read.</summary>
+    public static (DateTimeOffset? Expires, DateTimeOffset? NotBefore, DateTimeOffset? Issued)? ReadOptional(JsonElement claims) =>
+        TryRead(claims, "exp", out var expires) && TryRead(claims, "nbf", out var notBefore) && TryRead(claims, "iat", out var issued) ? (expires, notBefore, issued) : null;
+
     /// <summary>A span as people say it: <c>3 minutes</c>.</summary>
     public static string Words(TimeSpan span)
     {

@@ -1,0 +1,56 @@
+using Postern.Configuration;
+
+namespace Postern.Identity.Federated;
+
+/// <summary>Checks the rules of federation: one that is too wide hands an account to strangers.</summary>
+internal static class FederatedValidator
+{
+    // Anybody can have these sign tokens for him; a rule has to say whose.
+    private static readonly string[] OpenToAnybody = ["https://token.actions.githubusercontent.com", "https://gitlab.com", "https://accounts.google.com"];
+
+    // What a stranger at such an issuer can't choose, where the pattern begins with a whole name.
+    private static readonly string[] NamesItsOwner =
+        ["sub", "repository", "repository_id", "repository_owner", "repository_owner_id", "enterprise", "project_path", "project_id", "namespace_path", "namespace_id", "user_id", "azp", "hd"];
+
+    public static void Validate(IdentityOptions options, string path, Problems problems)
+    {
+        if (options.Federated.Count > 0 && !options.KeepsAccounts)
+        {
+            problems.Error(path, "maps tokens to the gate's own accounts, and it keeps none; write accounts: enabled");
+        }
+
+        for (var i = 0; i < options.Federated.Count; i++)
+        {
+            var isOpen = OpenToAnybody.Contains(options.Federated[i].Issuer);
+            for (var j = 0; j < options.Federated[i].Rules.Count; j++)
+            {
+                Validate(options.Federated[i].Rules[j], isOpen, $"{path}[{i}].rules[{j}].claims", problems);
+            }
+        }
+    }
+
+    private static void Validate(FederationRuleOptions rule, bool isOpen, string path, Problems problems)
+    {
+        // What isn't written is the binder's to report.
+        if (rule.Claims.Count == 0)
+        {
+            return;
+        }
+
+        if (rule.Claims.Values.All(pattern => pattern.Trim('*').Length == 0))
+        {
+            problems.Error(path, "matches every token of the issuer; name what tells this workload from others, such as sub: \"system:serviceaccount:payments:worker\"");
+        }
+        else if (isOpen && !rule.Claims.Any(claim => NamesItsOwner.Contains(claim.Key) && NamesOne(claim.Value)))
+        {
+            problems.Error(path, "can be met by strangers, since anybody can get tokens of this issuer; add who owns the workload, such as repository_owner: acme or sub: \"repo:acme/app:*\"");
+        }
+    }
+
+    // "repo:acme*" is also "repo:acme-evil/…": what stands before the first * has to end a name.
+    private static bool NamesOne(string pattern)
+    {
+        var star = pattern.IndexOf('*', StringComparison.Ordinal);
+        return star < 0 || (star > 0 && pattern[..star].Contains('/', StringComparison.Ordinal));
+    }
+}
