@@ -26,6 +26,14 @@ install_npm() {
   fi
 }
 
+# The functional tests run a PostgreSQL of their own, in a folder of their own, from the distribution's package.
+install_postgres() {
+  ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || return 0
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "PostgreSQL is needed and not installed (Debian: package postgresql). As root on Debian this installs it."
+  say "Installing postgresql, of which the tests run a server of their own (apt-get)"
+  apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
+}
+
 # Restores exactly what the lock files say, and builds once, in Release. Arguments: projects, or the solution.
 build_dotnet() {
   local project

@@ -40,7 +40,8 @@ internal static class CheckCommand
             var policy = ReadPolicy(options, problems);
             if (parsed.GetValue(Online))
             {
-                await StorageChecks.RunAsync(options, problems, cancellation);
+                await FolderChecks.RunAsync(options, problems, cancellation);
+                await StoreChecks.RunAsync(options, problems, time, cancellation);
                 await IssuerChecks.RunAsync(options, problems, time, cancellation);
                 await EngineChecks.RunAsync(options, problems, cancellation);
                 if (policy is not null && !await PollerChecks.RunAsync(options, policy, problems, time, cancellation))

@@ -19,6 +19,7 @@ internal static class CommandLine
             TokenCommand.Create(TimeProvider.System),
             ExecCommand.Create(TimeProvider.System),
             AgentCommand.Create(TimeProvider.System),
+            StorageCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml", "postern serve --config postern.yaml"]);

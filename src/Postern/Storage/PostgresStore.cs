@@ -1,6 +1,5 @@
 using System.Data;
 using Npgsql;
-using Postern.Model;
 
 namespace Postern.Storage;
 
@@ -78,6 +77,15 @@ internal sealed class PostgresStore : SqlStore
     protected override Task LockMigrationsAsync(StoreSession session) => session.ExecuteAsync("SELECT pg_advisory_xact_lock(@MigrationLock)", new { MigrationLock });
 
     protected override Task AnnounceAsync(StoreSession session) => session.ExecuteAsync($"NOTIFY {Channel}");
+
+    protected override void Forget(Exception trouble)
+    {
+        // An answer of the server's came over a connection that is well.
+        if (trouble is not PostgresException { SqlState: not ("57P01" or "57P02" or "57P03") })
+        {
+            _source.Clear();
+        }
+    }
 
     protected override async Task CopyToAsync(string file, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using Dapper;
 using Postern.Model;
 
 namespace Postern.Storage;
@@ -24,7 +25,15 @@ internal abstract partial class SqlStore
         var uses = new List<KeyUse>();
         foreach (var ids in keyIds.Distinct(StringComparer.Ordinal).Chunk(500))
         {
-            var rows = await session.ListAsync<UseRow>("SELECT key_id AS KeyId, used_at AS UsedAt, address AS Address FROM key_uses WHERE key_id IN @ids", new { ids });
+            // Spelled out: lists in parameters are one thing to one database and another to the other.
+            var arguments = new DynamicParameters();
+            for (var i = 0; i < ids.Length; i++)
+            {
+                arguments.Add($"k{i}", ids[i]);
+            }
+
+            var names = string.Join(", ", arguments.ParameterNames.Select(name => "@" + name));
+            var rows = await session.ListAsync<UseRow>($"SELECT key_id AS KeyId, used_at AS UsedAt, address AS Address FROM key_uses WHERE key_id IN ({names})", arguments);
             uses.AddRange(rows.Select(row => new KeyUse(row.KeyId, At(row.UsedAt), row.Address)));
         }
 

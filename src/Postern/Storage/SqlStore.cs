@@ -62,6 +62,9 @@ internal abstract partial class SqlStore(TimeProvider time) : IStore
     /// <summary>Tells other gates, when the transaction is committed.</summary>
     protected abstract Task AnnounceAsync(StoreSession session);
 
+    /// <summary>After trouble: drops connections that may have gone the same way, so that the next question meets the store as it then is.</summary>
+    protected abstract void Forget(Exception trouble);
+
     /// <summary>Copies the whole store into a SQLite file that doesn't exist yet, as of one moment, while writes go on.</summary>
     protected abstract Task CopyToAsync(string file, CancellationToken cancellation);
 
@@ -124,7 +127,7 @@ internal abstract partial class SqlStore(TimeProvider time) : IStore
         }
     }
 
-    private static async Task<T> AskAsync<T>(Func<Task<T>> ask)
+    private async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {
         try
         {
@@ -132,6 +135,7 @@ internal abstract partial class SqlStore(TimeProvider time) : IStore
         }
         catch (Exception e) when (e is DbException or TimeoutException or IOException or SocketException or UnauthorizedAccessException)
         {
+            Forget(e);
             throw new StoreUnavailableException($"the store can't be asked: {e.Message}", e);
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidCastException)

@@ -89,6 +89,11 @@ internal sealed class SqliteStore : SqlStore
 
     protected override Task AnnounceAsync(StoreSession session) => Task.CompletedTask;
 
+    protected override void Forget(Exception trouble)
+    {
+        // Connections are to a file; one that vanished is missed when it is opened.
+    }
+
     protected override async Task CopyToAsync(string file, CancellationToken cancellation)
     {
         await using var source = await OpenAsync(cancellation);

@@ -3,7 +3,7 @@ using Postern.Configuration;
 namespace Postern.Commands.Checks;
 
 /// <summary>Whether the folders that the gate writes to can be written by this user.</summary>
-internal static class StorageChecks
+internal static class FolderChecks
 {
     public static async Task RunAsync(PosternOptions options, Problems problems, CancellationToken cancellation)
     {
