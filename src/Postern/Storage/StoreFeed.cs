@@ -11,7 +11,6 @@ namespace Postern.Storage;
 internal sealed partial class StoreFeed : IAsyncDisposable
 {
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan s_sweepEvery = TimeSpan.FromHours(1);
 
     private readonly SqlStore _store;
     private readonly Action<StoreChanges> _consumer;
@@ -141,19 +140,12 @@ internal sealed partial class StoreFeed : IAsyncDisposable
     private async Task RunAsync()
     {
         var failures = 0;
-        // Not with its start: gates that start together would all sweep.
-        var sweepAt = _time.GetUtcNow() + (s_sweepEvery * Random.Shared.NextDouble());
         while (await WaitAsync(failures == 0 ? _store.PollInterval : Backoff(failures)))
         {
             try
             {
                 await CatchUpAsync(_ending.Token);
                 failures = 0;
-                if (_time.GetUtcNow() >= sweepAt)
-                {
-                    sweepAt = _time.GetUtcNow() + s_sweepEvery;
-                    await _store.SweepAsync(_time.GetUtcNow(), _ending.Token);
-                }
             }
             catch (OperationCanceledException) when (_ending.IsCancellationRequested)
             {
