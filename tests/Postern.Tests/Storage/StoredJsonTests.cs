@@ -22,13 +22,23 @@ public sealed class StoredJsonTests
 
     [Fact]
     public void Write_AnAccount_IsTheReleasedText() => Assert.Equal(
-        """{"id":"acc_1","kind":"agent","name":"triage","description":"","owner":"","labels":{},"namespaces":[],"audiences":{},"expiresAt":null,"disabled":false,"createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","version":1}""",
+        """{"id":"acc_1","kind":"agent","name":"triage","description":"","owner":"","labels":{},"namespaces":[],"audiences":{},"publicKeys":[],"expiresAt":null,"disabled":false,"createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","version":1}""",
         StoredJson.Write(new Account { Id = "acc_1", Kind = CallerKind.Agent, Name = "triage", CreatedAt = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), CreatedBy = "x" }));
 
     [Fact]
     public void Write_AUser_IsTheReleasedText() => Assert.Equal(
         """{"id":"usr_1","name":"bob","displayName":"","groups":[],"password":"p","disabled":false,"createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","version":1}""",
         StoredJson.Write(new LocalUser { Id = "usr_1", Name = "bob", Password = "p", CreatedAt = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), CreatedBy = "x" }));
+
+    // A property that came with a later migration is missing in what was written before it.
+    [Fact]
+    public void Read_WhatAnOlderBuildWrote_HasTheDefaultOfWhatItLacks()
+    {
+        var account = StoredJson.Read<Account>("""{"id":"acc_1","kind":"agent","name":"triage","createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x"}""");
+
+        Assert.Empty(account.PublicKeys);
+        Assert.Equal((1L, false), (account.Version, account.Disabled));
+    }
 
     [Theory]
     [InlineData("""{"id":"u","name":"bob","password":"p","createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","later":true}""")]
