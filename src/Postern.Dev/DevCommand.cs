@@ -10,7 +10,7 @@ namespace Postern.Dev;
 /// <summary>The command line: <c>postern-dev</c> without anything is the common case.</summary>
 internal sealed class DevCommand
 {
-    private static readonly DevPorts Usual = new(Gate: 7233, Admin: 7239, Keys: 7238, Identity: 7240, Engine: 7241);
+    private static readonly DevPorts Usual = new(Gate: 7233, Admin: 7239, Keys: 7238, Identity: 7240, Engine: 7241, OAuth: 7242);
 
     private readonly Option<DirectoryInfo?> _data = new("--data") { Description = "Folder of configuration, policy, users, keys and audit. Default: a new one, deleted at the end." };
     private readonly Option<string> _engine = new("--engine") { Description = "embedded, temporal-cli (temporal server start-dev, from PATH), or host:port of a frontend that runs already.", DefaultValueFactory = _ => "embedded" };
@@ -19,6 +19,7 @@ internal sealed class DevCommand
     private readonly Option<int?> _keysPort = Port("--keys-port", "Port of the gate's public keys", Usual.Keys);
     private readonly Option<int?> _identityPort = Port("--identity-port", "Port of the identity provider", Usual.Identity);
     private readonly Option<int?> _enginePort = Port("--engine-port", "Port of the engine", Usual.Engine);
+    private readonly Option<int?> _oauthPort = Port("--oauth-port", "Port of the gate's token endpoint", Usual.OAuth);
     private readonly Option<bool> _freePorts = new("--free-ports") { Description = "Free ports for every part that has none named." };
     private readonly Option<string[]> _parts = new("--parts") { Description = "Run only these (gate, identity, engine); the others are expected on their ports.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<int> _tokenSeconds = new("--token-seconds") { Description = "Life of the identity provider's tokens.", DefaultValueFactory = _ => 3600 };
@@ -55,7 +56,7 @@ internal sealed class DevCommand
               postern-dev --parts identity engine     for a gate that you run yourself: postern serve --config <data>/postern.yaml
             """)
         {
-            _data, _engine, _port, _adminPort, _keysPort, _identityPort, _enginePort, _freePorts, _parts, _tokenSeconds, _connectionSeconds, _graceSeconds, _output, _verbose,
+            _data, _engine, _port, _adminPort, _keysPort, _identityPort, _enginePort, _oauthPort, _freePorts, _parts, _tokenSeconds, _connectionSeconds, _graceSeconds, _output, _verbose,
         };
         command.SetAction(RunAsync);
         return command;
@@ -102,7 +103,7 @@ internal sealed class DevCommand
 
     private DevHostOptions Read(ParseResult arguments, string folder)
     {
-        var free = arguments.GetValue(_freePorts) ? new Queue<int>(FreePorts.Take(5)) : null;
+        var free = arguments.GetValue(_freePorts) ? new Queue<int>(FreePorts.Take(6)) : null;
         int PortOf(Option<int?> option, int usual) => arguments.GetValue(option) ?? (free is null ? usual : free.Dequeue());
         var parts = arguments.GetValue(_parts) is { Length: > 0 } named
             ? named.Aggregate(DevParts.None, (all, word) => all | Enum.Parse<DevParts>(word, ignoreCase: true))
@@ -112,7 +113,8 @@ internal sealed class DevCommand
             Folder = folder,
             Parts = parts,
             Ports = new DevPorts(
-                PortOf(_port, Usual.Gate), PortOf(_adminPort, Usual.Admin), PortOf(_keysPort, Usual.Keys), PortOf(_identityPort, Usual.Identity), PortOf(_enginePort, Usual.Engine)),
+                PortOf(_port, Usual.Gate), PortOf(_adminPort, Usual.Admin), PortOf(_keysPort, Usual.Keys), PortOf(_identityPort, Usual.Identity), PortOf(_enginePort, Usual.Engine),
+                PortOf(_oauthPort, Usual.OAuth)),
             Engine = DevEngineChoice.Parse(arguments.GetValue(_engine)!)!,
             TokenLifetime = TimeSpan.FromSeconds(arguments.GetValue(_tokenSeconds)),
             EngineConnectionAge = arguments.GetValue(_connectionSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
@@ -145,6 +147,7 @@ internal sealed class DevCommand
                 ["gate"] = gate,
                 ["issuer"] = issuer,
                 ["admin"] = admin,
+                ["oauth"] = $"http://127.0.0.1:{options.Ports.OAuth}",
                 ["keys"] = $"http://127.0.0.1:{options.Ports.Keys}",
                 ["engine"] = engine,
                 ["engineKind"] = options.Engine.Word,
@@ -160,7 +163,8 @@ internal sealed class DevCommand
             Ready.
               Gate      {gate}   Temporal's gRPC API, clear text: give your SDK an API key and switch TLS off
               Identity  {issuer}   tokens: client credentials, or log in by the authorization code flow
-              Admin     {admin}   /healthz /readyz /metrics
+              Admin     {admin}   /healthz /readyz /metrics /v1
+              Tokens    http://127.0.0.1:{options.Ports.OAuth}/oauth/token   the gate's own, for its own accounts
               Engine    {engine}   {options.Engine.Word}; namespaces payments and payroll
               Files     {options.Folder}
                           policy.yaml        who may do what; saved is in force

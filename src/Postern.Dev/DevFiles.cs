@@ -34,6 +34,7 @@ internal static class DevFiles
             # The gate's configuration. postern-dev writes it at every start; it is what `postern serve` reads on a server too.
             listen:
               - address: 127.0.0.1:{{options.Ports.Gate}}
+              - { address: 127.0.0.1:{{options.Ports.OAuth}}, protocol: http }
             admin: { address: 127.0.0.1:{{options.Ports.Admin}} }
             keys: { address: 127.0.0.1:{{options.Ports.Keys}} }
             data: gate
@@ -49,6 +50,8 @@ internal static class DevFiles
                   audiences: [postern]
                   groups: groups
                   kind: { claim: kind, service: [service], agent: [agent] }
+              accounts: enabled
+            tokens: { issuer: "http://127.0.0.1:{{options.Ports.OAuth}}" }
             policy: [policy.yaml]
             audit: { file: audit }
 
@@ -65,13 +68,13 @@ internal static class DevFiles
           - who:   [group:support]
             role:  viewer
             where: { temporal: payments }
-          - who:   [account:payments-worker]
+          - who:   [account:dev/payments-worker]
             role:  worker
             where: { temporal: payments, taskQueue: "payments*" }
-          - who:   [account:payroll-worker]
+          - who:   [account:dev/payroll-worker]
             role:  worker
             where: { temporal: payroll, taskQueue: "payroll*" }
-          - who:   [agent:report-agent]
+          - who:   [agent:dev/report-agent]
             role:  runner
             where: { temporal: payments, workflowType: [Report, Refund] }
           - who:   [group:platform]
@@ -80,6 +83,10 @@ internal static class DevFiles
           - who:   [group:platform]
             role:  admin
             scope: cluster
+          # An account of the gate's own, if you make one of this name: postern account create --help
+          - who:   [account:refund-worker]
+            role:  worker
+            where: { temporal: payments, taskQueue: "payments*" }
 
         tests:
           - caller: { user: alice@example.com, groups: [payments] }
@@ -90,7 +97,7 @@ internal static class DevFiles
             call:   temporal/StartWorkflowExecution
             with:   { namespace: payroll, workflowType: Refund, taskQueue: payroll }
             expect: deny
-          - caller: { account: payments-worker }
+          - caller: { account: payments-worker, issuer: dev }
             call:   temporal/PollWorkflowTaskQueue
             with:   { namespace: payments, taskQueue: payroll }
             expect: deny

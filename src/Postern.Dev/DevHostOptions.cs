@@ -17,7 +17,8 @@ internal enum DevParts
 /// <param name="Keys">The gate's public keys, which the engine fetches.</param>
 /// <param name="Identity">The identity provider.</param>
 /// <param name="Engine">The engine.</param>
-internal sealed record DevPorts(int Gate, int Admin, int Keys, int Identity, int Engine);
+/// <param name="OAuth">The gate again, for HTTP/1.1: its token endpoint.</param>
+internal sealed record DevPorts(int Gate, int Admin, int Keys, int Identity, int Engine, int OAuth);
 
 /// <summary>How postern-dev runs.</summary>
 internal sealed record DevHostOptions

@@ -53,7 +53,7 @@ public sealed class DevFilesTests : IDisposable
     private DevHostOptions Options(string engine) => new()
     {
         Folder = _folder,
-        Ports = new DevPorts(1, 2, 3, 4, 5),
+        Ports = new DevPorts(1, 2, 3, 4, 5, 6),
         Engine = DevEngineChoice.Parse(engine)!,
     };
 }

@@ -12,6 +12,7 @@ export interface Addresses {
   issuer: string;
   admin: string;
   keys: string;
+  oauth: string;
   engine: string;
   engineKind: string;
   data: string;

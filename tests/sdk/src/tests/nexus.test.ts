@@ -21,7 +21,7 @@ describe('Nexus through the gate', LIMIT, () => {
     [alice, carol] = [await stage.person('alice'), await stage.person('carol', { namespace: 'payroll' })];
     // Behind an operation stands a workflow: who handles it starts that, and cancels it.
     const policy = readFileSync(stage.at.policy, 'utf8');
-    writeFileSync(stage.at.policy, policy.replace('bindings:\n', 'bindings:\n  - { who: [account:payroll-worker], role: runner, where: { temporal: payroll } }\n'));
+    writeFileSync(stage.at.policy, policy.replace('bindings:\n', 'bindings:\n  - { who: [account:dev/payroll-worker], role: runner, where: { temporal: payroll } }\n'));
     const handlers = await stage.account('payroll-worker', { namespace: 'payroll' });
     await until('the handler may start its workflow', 20_000, async () => {
       try {

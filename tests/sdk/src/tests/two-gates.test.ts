@@ -89,6 +89,7 @@ describe('two gates behind a balancer', LIMIT, () => {
       secondConfig,
       first
         .replace(/- address: .*/, `- address: ${secondGate}`)
+        .replace(/^  - .*protocol: http.*\n/m, '')
         .replace(/^admin: .*/m, `admin: { address: 127.0.0.1:${await freePort()} }`)
         .replace(/^keys: .*/m, `keys: { address: 127.0.0.1:${await freePort()} }`)
         .replace(/^data: .*/m, 'data: gate-2')
