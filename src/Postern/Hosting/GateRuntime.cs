@@ -155,8 +155,10 @@ internal sealed class GateRuntime : IAsyncDisposable
         var tokens = new AccessTokens(keys, settings.Issuer);
         var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
-        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
-        return new AuthorizationServer(tokens, identity, clients, new TokenGrants(issuer), status, _time, logger);
+        var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
+        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
+        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions);
+        return new AuthorizationServer(tokens, identity, clients, grants, status, _time, logger);
     }
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)

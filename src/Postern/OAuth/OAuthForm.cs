@@ -37,9 +37,12 @@ internal sealed class OAuthForm
     /// <summary>The value of a parameter; null where it isn't given or is empty, which is the same (RFC 6749 §3.2).</summary>
     public string? this[string name] => _values.TryGetValue(name, out var value) && value.ToString() is { Length: > 0 } text ? text : null;
 
+    /// <summary>What the token is to be for. RFC 8693 has two words for it, RFC 8707 one of them; all mean what will stand in <c>aud</c>.</summary>
+    public IReadOnlyList<string> Audiences => [.. All("resource"), .. All("audience")];
+
     public string Required(string name) => this[name] ?? throw OAuthException.InvalidRequest($"{name} is missing.");
 
-    public IReadOnlyList<string> All(string name) => _values.TryGetValue(name, out var values) ? [.. values.Where(value => !string.IsNullOrEmpty(value)).OfType<string>()] : [];
+    private IReadOnlyList<string> All(string name) => _values.TryGetValue(name, out var values) ? [.. values.Where(value => !string.IsNullOrEmpty(value)).OfType<string>()] : [];
 
     public static async Task<OAuthForm> ReadAsync(HttpContext context, IPAddress? source, TimeProvider time)
     {

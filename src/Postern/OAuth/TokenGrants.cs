@@ -2,16 +2,18 @@ using System.Text.Json.Nodes;
 
 namespace Postern.OAuth;
 
-/// <summary>The token endpoint: one method per grant.</summary>
-internal sealed class TokenGrants(TokenIssuer issuer)
+/// <summary>The token endpoint: one grant each.</summary>
+internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions)
 {
     private const string ClientCredentials = "client_credentials";
 
-    public static IReadOnlyList<string> Supported { get; } = [ClientCredentials];
+    public static IReadOnlyList<string> Supported { get; } = [ClientCredentials, TokenExchange.Grant, Sessions.Grant];
 
     public ValueTask<JsonObject> AnswerAsync(OAuthForm form, OAuthClient client) => form.Required("grant_type") switch
     {
         ClientCredentials => new(OfClient(form, client)),
+        TokenExchange.Grant => exchange.AnswerAsync(form, client),
+        Sessions.Grant => sessions.RefreshAsync(form, client),
         _ => throw new OAuthException("unsupported_grant_type", "There is no such grant here."),
     };
 
@@ -21,11 +23,8 @@ internal sealed class TokenGrants(TokenIssuer issuer)
         Grant = ClientCredentials,
         For = client.Token ?? throw OAuthException.InvalidClient("The client must authenticate: by a key of its account, or by a signed assertion."),
         ClientId = client.Id!,
-        Audiences = Audiences(form),
+        Audiences = form.Audiences,
         Scopes = AskedScope.Split(form["scope"]),
         Source = form.Source,
     });
-
-    // RFC 8693 has two words for it, RFC 8707 one of them; all mean what will stand in aud.
-    private static IReadOnlyList<string> Audiences(OAuthForm form) => [.. form.All("resource"), .. form.All("audience")];
 }

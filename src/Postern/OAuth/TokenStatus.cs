@@ -10,7 +10,8 @@ namespace Postern.OAuth;
 
 /// <summary>What became of a token: revocation (RFC 7009) and introspection (RFC 7662).</summary>
 internal sealed class TokenStatus(
-    AccessTokens tokens, TokensOptions options, PosternIdentitySource source, AccountDirectory directory, Revocations revocations, IStore store, Func<StoreRevision, CancellationToken, Task> seen, TimeProvider time)
+    AccessTokens tokens, TokensOptions options, PosternIdentitySource source, AccountDirectory directory, Revocations revocations, IStore store, Func<StoreRevision, CancellationToken, Task> seen, Sessions sessions,
+    TimeProvider time)
 {
     /// <summary>Ends a token. One that is none of ours, or has ended, is revoked already (RFC 7009 §2.2).</summary>
     public async Task RevokeAsync(OAuthForm form, OAuthClient client)
@@ -19,6 +20,11 @@ internal sealed class TokenStatus(
         if (client.Id is null)
         {
             throw OAuthException.InvalidClient("Name the client by client_id, or authenticate it.");
+        }
+
+        if (await sessions.RevokeAsync(text, client, form.Cancellation))
+        {
+            return;
         }
 
         if (await tokens.ReadAsync(text) is not { Id.Length: > 0 } token || Ends(token) <= time.GetUtcNow())

@@ -15,6 +15,10 @@ internal sealed record TokensOptions
     [Between("10s", "1h")]
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>How long a login lasts, however often its tokens are refreshed. Default 12h; 5m to 30d.</summary>
+    [Between("5m", "30d")]
+    public TimeSpan Session { get; init; } = TimeSpan.FromHours(12);
+
     /// <summary>Leeway between the clocks of gates, for <c>exp</c> and <c>iat</c>. Default 5s; 0 to 5m.</summary>
     [Between("0", "5m")]
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(5);

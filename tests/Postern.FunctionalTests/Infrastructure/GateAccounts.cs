@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Identity.ApiKeys;
 using Postern.Model;
+using Postern.OAuth;
 using Postern.Storage;
 using Postern.Tokens;
 
@@ -17,6 +18,29 @@ internal sealed class GateAccounts(Gate gate) : IAsyncDisposable
     private readonly Sealer _sealer = new SealKeys(Path.Combine(gate.Folder, "data", "keys", "credential"), TimeProvider.System, NullLogger.Instance).For("credentials");
 
     public IStore Store => _store;
+
+    /// <summary>What the gate's own refresh tokens are made with.</summary>
+    public RefreshTokens Refresh => new(new SecretHash(
+        secret =>
+        {
+            var tag = new byte[Sealer.TagLength];
+            _sealer.Write(secret, tag);
+            return tag;
+        },
+        (secret, tag) => tag.Length == Sealer.TagLength && _sealer.IsValid(secret, tag.Span)));
+
+    /// <summary>A session, as a login leaves it, with its first refresh token.</summary>
+    public async Task<string> AddSessionAsync(LoggedIn login, string client = "postern-cli", Func<RefreshFamily, RefreshFamily>? with = null)
+    {
+        var id = RefreshTokens.NewFamily();
+        var token = Refresh.First(id);
+        var family = new RefreshFamily
+        {
+            Id = id, CallerName = login.Name, Caller = login.Write(), ClientId = client, CurrentHash = Refresh.Hash(token), CreatedAt = DateTimeOffset.UtcNow, ExpiresAt = DateTimeOffset.UtcNow.AddHours(1),
+        };
+        Assert.True(await _store.CreateAsync(with?.Invoke(family) ?? family, TestContext.Current.CancellationToken));
+        return token;
+    }
 
     public async Task<Account> AddAsync(string name, Func<Account, Account>? with = null)
     {
@@ -38,9 +62,10 @@ internal sealed class GateAccounts(Gate gate) : IAsyncDisposable
         };
         key = with?.Invoke(key) ?? key;
         Assert.IsType<WriteResult.Done>(await _store.CreateAsync(key, TestContext.Current.CancellationToken));
-        // Anything but "not one of ours" says that it is known.
+        // Anything but "not one of ours" says that it is known. Asked from an address of its own: failed attempts are counted by address.
+        using var asking = new GrpcClient(gate.GrpcAddress);
         await Eventually.AnswersAsync(
-            () => gate.Client.CallAsync("GetSystemInfo", Array.Empty<byte>(), text), answer => answer.Message?.Contains("not one of ours", StringComparison.Ordinal) != true);
+            () => asking.CallAsync("GetSystemInfo", Array.Empty<byte>(), text), answer => answer.Message?.Contains("not one of ours", StringComparison.Ordinal) != true);
         return (key, text);
     }
 

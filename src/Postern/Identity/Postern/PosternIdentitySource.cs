@@ -70,6 +70,14 @@ internal sealed class PosternIdentitySource(
         return result.IsValid ? Judge(token, key) : Refuse("The token is not valid.", "signature");
     }
 
+    /// <summary>Whom kept claims speak for now: a session's, for example. Refused where a token with them would be.</summary>
+    public AuthenticationResult Restore(IssuedClaims claims, CallerKind kind, DateTimeOffset expires)
+    {
+        List<Lease> leases = [];
+        var (caller, refusal) = Of(claims, kind, expires, leases);
+        return refusal is not null ? refusal : new VerifiedToken(caller!, time.GetUtcNow(), Lease.Lasting()) { Leases = leases, Sources = Networks(claims) };
+    }
+
     private AuthenticationResult Judge(BearerToken token, VerifyingKey key)
     {
         var engines = Engines(token.Claims);
@@ -100,14 +108,13 @@ internal sealed class PosternIdentitySource(
         }
 
         List<Lease> leases = [];
-        var (caller, refusal) = claims.Principal is null ? OfIssuer(claims, token, times.Expires) : OfPrincipal(claims, times.Expires, leases);
-        refusal ??= Rest(claims, leases);
-        if (refusal is not null || caller is null)
+        var (found, refusal) = Of(claims, Enum.TryParse<CallerKind>(Text(token.Claims, "kind"), ignoreCase: true, out var kind) ? kind : CallerKind.Human, times.Expires, leases);
+        if (refusal is not null)
         {
-            return refusal!;
+            return refusal;
         }
 
-        caller = Narrowed(caller, claims) with
+        var caller = found! with
         {
             TokenId = Text(token.Claims, "jti"), SessionId = Text(token.Claims, "sid"), KeyId = token.KeyId, Actors = actors, Engines = engines,
         };
@@ -122,8 +129,18 @@ internal sealed class PosternIdentitySource(
         return new VerifiedToken(caller, times.Expires < now + RememberFor ? times.Expires : now + RememberFor, new PublishedLease(key))
         {
             Leases = leases,
-            Sources = [.. claims.Sources.Select(source => IPNetwork.Parse(source))],
+            Sources = Networks(claims),
         };
+    }
+
+    private static IReadOnlyList<IPNetwork> Networks(IssuedClaims claims) => [.. claims.Sources.Select(source => IPNetwork.Parse(source))];
+
+    // Exactly one of both is set.
+    private (Caller?, Refusal?) Of(IssuedClaims claims, CallerKind kind, DateTimeOffset expires, List<Lease> leases)
+    {
+        var (caller, refusal) = claims.Principal is null ? OfIssuer(claims, kind, expires) : OfPrincipal(claims, expires, leases);
+        refusal ??= Rest(claims, leases);
+        return refusal is null ? (Narrowed(caller!, claims), null) : (null, refusal);
     }
 
     private (Caller?, Refusal?) OfPrincipal(IssuedClaims claims, DateTimeOffset expires, List<Lease> leases)
@@ -132,9 +149,9 @@ internal sealed class PosternIdentitySource(
         return (principal?.ToCaller(CredentialKind.Postern, claims.Key, expires), refusal);
     }
 
-    private (Caller?, Refusal?) OfIssuer(IssuedClaims claims, BearerToken token, DateTimeOffset expires)
+    private (Caller?, Refusal?) OfIssuer(IssuedClaims claims, CallerKind kind, DateTimeOffset expires)
     {
-        if (claims is not { Issuer: { } name, Subject: { } subject } || name == Caller.OwnIssuer || !issuers.Contains(name) || !Enum.TryParse<CallerKind>(Text(token.Claims, "kind"), ignoreCase: true, out var kind))
+        if (claims is not { Issuer: { } name, Subject: { } subject } || name == Caller.OwnIssuer || !issuers.Contains(name))
         {
             return (null, Unauthenticated("Who vouched for the token's caller is no longer trusted.", "issuer"));
         }

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Identity.Postern;
+using Postern.Model;
+
+namespace Postern.OAuth;
+
+/// <summary>Who logged in, as kept with a session or a code: what his issuer said of him then.</summary>
+internal sealed record LoggedIn
+{
+    public required string Name { get; init; }
+
+    public required CallerKind Kind { get; init; }
+
+    public required IssuedClaims Claims { get; init; }
+
+    public string Write() => JsonSerializer.Serialize(this, LoggedInJson.Default.LoggedIn);
+
+    /// <summary>Null where another build kept something else.</summary>
+    public static LoggedIn? Read(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, LoggedInJson.Default.LoggedIn);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public override string ToString() => Name;
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(LoggedIn))]
+internal sealed partial class LoggedInJson : JsonSerializerContext;
