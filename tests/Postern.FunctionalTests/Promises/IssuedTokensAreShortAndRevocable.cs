@@ -92,7 +92,7 @@ public sealed class IssuedTokensAreShortAndRevocable : IAsyncLifetime
         await Eventually.AnswersAsync(() => _gate.Client.CallAsync("GetSystemInfo", Array.Empty<byte>(), revokedText), answer => answer.Status == GrpcCode.Unauthenticated);
         await _accounts.AddAsync("blue");
 
-        foreach (var (id, secret) in new[] { ("red", key[..^1] + "A"), ("red", revokedText), ("blue", key), ("nobody", "secret"), ("red", "eyJhbGciOiJub25lIn0.e30.") })
+        foreach (var (id, secret) in new[] { ("red", key[..^1] + (key[^1] == 'A' ? 'B' : 'A')), ("red", revokedText), ("blue", key), ("nobody", "secret"), ("red", "eyJhbGciOiJub25lIn0.e30.") })
         {
             var answer = await _client.PostAsync("/oauth/token", (id, secret), ("grant_type", "client_credentials"));
             Assert.Equal((401, "invalid_client", true), (answer.Status, answer.Error, answer.Challenge.StartsWith("Basic", StringComparison.Ordinal)));
