@@ -19,6 +19,7 @@ internal static class CommandLine
             TokenCommand.Create(TimeProvider.System),
             ExecCommand.Create(TimeProvider.System),
             AgentCommand.Create(TimeProvider.System),
+            BreakGlassCommand.Create(TimeProvider.System),
             StorageCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Postern.Configuration;
 using Postern.Identity.Accounts;
+using Postern.Identity.BreakGlass;
 using Postern.Model;
 using Postern.Storage;
 using Postern.Telemetry;
-using Postern.Tokens;
 
 namespace Postern.Hosting;
 
@@ -30,16 +30,9 @@ internal sealed partial class AccountStore : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<AccountStore>();
         Directory = new AccountDirectory(time);
-        // Keys of their own: whoever voids seals of tasks must not void every key.
-        var sealer = new SealKeys(Path.Combine(options.Data, "keys", "credential"), time, loggers.CreateLogger<SealKeys>()).For("credentials");
-        Hash = new SecretHash(
-            secret =>
-            {
-                var tag = new byte[Sealer.TagLength];
-                sealer.Write(secret, tag);
-                return tag;
-            },
-            (secret, tag) => tag.Length == Sealer.TagLength && sealer.IsValid(secret, tag.Span));
+        Hash = CredentialKeys.HashOf(options.Data, time, loggers);
+        BreakGlassSeal = CredentialKeys.SealOf(options.Data, time, loggers);
+        BreakGlassUses = new BreakGlassUses(CredentialKeys.MarkersIn(options.Data));
         _store = StoreFactory.Create(options.Storage, options.Data, time);
         _feed = new StoreFeed(_store, Take, time, loggers.CreateLogger<StoreFeed>());
         _noting = time.CreateTimer(_ => _ = NoteUsesAsync(), null, NoteUsesEvery, NoteUsesEvery);
@@ -51,6 +44,10 @@ internal sealed partial class AccountStore : IAsyncDisposable
     public Revocations Revocations { get; } = new();
 
     public SecretHash Hash { get; }
+
+    public SecretSeal BreakGlassSeal { get; }
+
+    public BreakGlassUses BreakGlassUses { get; }
 
     public IStore Store => _store;
 

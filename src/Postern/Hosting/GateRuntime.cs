@@ -42,6 +42,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
         Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
         Metrics.Meter.CreateObservableGauge("postern.tokens.minted", () => _minters.Values.Sum(minter => minter.Count), "{token}", "Minted tokens kept");
+        BreakGlassSessions = Metrics.Meter.CreateCounter<long>("postern.breakglass.sessions", "{session}", "Sessions that credentials for emergencies began");
         Reloads = Metrics.Meter.CreateCounter<long>("postern.reloads", "{reload}", "Reloads by result");
     }
 
@@ -71,6 +72,8 @@ internal sealed class GateRuntime : IAsyncDisposable
     public OwnedQueues Owned { get; }
 
     public System.Diagnostics.Metrics.Counter<long> Reloads { get; }
+
+    public System.Diagnostics.Metrics.Counter<long> BreakGlassSessions { get; }
 
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(

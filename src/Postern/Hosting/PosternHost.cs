@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Configuration;
 using Postern.Identity;
 using Postern.Identity.ApiKeys;
+using Postern.Identity.BreakGlass;
 using Postern.Identity.Federated;
 using Postern.Identity.Jwt;
 using Postern.Model;
@@ -235,6 +236,8 @@ internal sealed partial class PosternHost : IAsyncDisposable
         if (_runtime.Accounts is { } accounts)
         {
             sources.Add(new ApiKeyIdentitySource(accounts.Directory, accounts.Hash, _time));
+            sources.Add(new BreakGlassIdentitySource(
+                accounts.BreakGlassSeal, accounts.BreakGlassUses, accounts.Revocations, () => _runtime.BreakGlassSessions.Add(1), _time, _loggers.CreateLogger<BreakGlassIdentitySource>()));
         }
 
         if (_runtime.BuildTokenSource(options) is { } own)

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
 using Postern.Identity.ApiKeys;
+using Postern.Identity.BreakGlass;
 using Postern.Identity.Jwt;
 using Postern.Model;
 
@@ -14,6 +15,9 @@ internal enum CredentialShape : byte
 
     /// <summary>A key of the gate's own: <c>pst_…</c>.</summary>
     ApiKey,
+
+    /// <summary>A sealed credential for emergencies: <c>pbg_…</c>.</summary>
+    BreakGlass,
 
     /// <summary>A bearer token (RFC 6750) that only its issuer can read.</summary>
     Opaque,
@@ -64,6 +68,11 @@ internal sealed class Credential
         if (token.StartsWith(ApiKeyText.Prefix, StringComparison.Ordinal))
         {
             return new Credential(CredentialShape.ApiKey, token, null, source);
+        }
+
+        if (token.StartsWith(BreakGlassCredential.Prefix, StringComparison.Ordinal))
+        {
+            return new Credential(CredentialShape.BreakGlass, token, null, source);
         }
 
         if (BearerToken.Read(Bearer + token) is { } jwt)
