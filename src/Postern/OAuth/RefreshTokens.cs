@@ -43,7 +43,7 @@ internal sealed class RefreshTokens(SecretHash hash)
 
         try
         {
-            return hash.IsOf(Sealed(token[..BodyLength]), Base64UrlEncoder.DecodeBytes(token[BodyLength..])) ? FamilyPrefix + token.Substring(Prefix.Length, IdLength) : null;
+            return hash.IsOf(Sealed(token[..BodyLength]), Base64UrlEncoder.DecodeBytes(token[BodyLength..])) ? string.Concat(FamilyPrefix, token.AsSpan(Prefix.Length, IdLength)) : null;
         }
         catch (FormatException)
         {
