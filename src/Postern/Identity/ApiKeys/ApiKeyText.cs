@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Security.Cryptography;
-using System.Text;
 
 namespace Postern.Identity.ApiKeys;
 
@@ -23,7 +23,9 @@ internal static class ApiKeyText
     {
         var id = RandomNumberGenerator.GetString(Alphabet, IdLength);
         var body = $"{Prefix}{id}_{RandomNumberGenerator.GetString(Alphabet, SecretLength)}";
-        return (id, body + Checksum(body));
+        Span<char> checksum = stackalloc char[ChecksumLength];
+        WriteChecksum(body, checksum);
+        return (id, string.Concat(body, checksum));
     }
 
     /// <summary>The id in a key's text; null where it is no whole key: cut, mistyped, or of something else.</summary>
@@ -36,22 +38,32 @@ internal static class ApiKeyText
 
         var id = text.AsSpan(Prefix.Length, IdLength);
         return !id.ContainsAnyExcept(Characters) && !text.AsSpan(Prefix.Length + IdLength + 1).ContainsAnyExcept(Characters)
-            && text.AsSpan(Length - ChecksumLength).SequenceEqual(Checksum(text[..^ChecksumLength]))
+            && HasItsChecksum(text)
             ? id.ToString()
             : null;
     }
 
-    // Against mistakes only; what proves the key is its keyed hash.
-    private static string Checksum(string body)
+    private static bool HasItsChecksum(ReadOnlySpan<char> text)
     {
-        var number = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.ASCII.GetBytes(body)));
-        Span<char> written = stackalloc char[ChecksumLength];
-        foreach (ref var c in written)
+        Span<char> checksum = stackalloc char[ChecksumLength];
+        WriteChecksum(text[..^ChecksumLength], checksum);
+        return text[^ChecksumLength..].SequenceEqual(checksum);
+    }
+
+    // CRC-32C: against mistakes only; what proves the key is its keyed hash.
+    private static void WriteChecksum(ReadOnlySpan<char> body, Span<char> to)
+    {
+        var number = uint.MaxValue;
+        foreach (var c in body)
         {
-            (number, var rest) = Math.DivRem(number, (ulong)Alphabet.Length);
-            c = Alphabet[(int)rest];
+            number = BitOperations.Crc32C(number, (byte)c);
         }
 
-        return new string(written);
+        number = ~number;
+        foreach (ref var c in to)
+        {
+            (number, var rest) = Math.DivRem(number, (uint)Alphabet.Length);
+            c = Alphabet[(int)rest];
+        }
     }
 }
