@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Postern.Commands.Management;
 using Postern.Commands.Workload;
 
 namespace Postern.Commands;
@@ -21,6 +22,11 @@ internal static class CommandLine
             AgentCommand.Create(TimeProvider.System),
             BreakGlassCommand.Create(TimeProvider.System),
             StorageCommand.Create(TimeProvider.System),
+            InitCommand.Create(TimeProvider.System),
+            AccountCommand.Create(TimeProvider.System),
+            KeyCommand.Create(TimeProvider.System),
+            UserCommand.Create(),
+            RevokeCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(["postern check --config postern.yaml", "postern serve --config postern.yaml"]);

@@ -24,7 +24,10 @@ internal sealed class AdminServer : IAsyncDisposable
 
     public IPEndPoint Address { get; private set; } = new(IPAddress.Loopback, 0);
 
-    /// <summary>Starts the admin listener: /healthz, /readyz, /metrics, /pollers, POST /reload, and the key sets where no keys listener is configured.</summary>
+    /// <summary>
+    /// Starts the admin listener: /healthz, /readyz, /metrics, /pollers, POST /reload, the management API below /v1/, and the key sets where no keys listener is
+    /// configured.
+    /// </summary>
     public static Task<AdminServer> StartAdminAsync(string address, AdminSurface surface, bool withKeys, ILoggerFactory loggers, CancellationToken cancellation) =>
         StartAsync(address, context => (context.Request.Method, context.Request.Path.Value) switch
         {
@@ -35,6 +38,7 @@ internal sealed class AdminServer : IAsyncDisposable
             ("POST", "/reload") => ReloadAsync(context, surface),
             ("GET" or "HEAD", "/engine") when withKeys => WriteKeysAsync(context, surface.EngineKeySet),
             ("GET" or "HEAD", "/caller") when withKeys => WriteKeysAsync(context, surface.CallerKeySet),
+            (_, { } path) when path.StartsWith("/v1/", StringComparison.Ordinal) => surface.ManageAsync(context),
             _ => NotFound(context),
         }, loggers, cancellation);
 
@@ -105,7 +109,7 @@ internal sealed class AdminServer : IAsyncDisposable
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "postern" });
-        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<ILoggerFactory>(new WithoutTargets(loggers));
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(2));
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -121,6 +125,20 @@ internal sealed class AdminServer : IAsyncDisposable
         var server = app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>();
         var bound = new Uri(server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.First());
         return new AdminServer(app) { Address = new IPEndPoint(endPoint.Address, bound.Port) };
+    }
+
+    /// <summary>The framework's line per request holds its target, and somebody may have put a secret into the query.</summary>
+    private sealed class WithoutTargets(ILoggerFactory loggers) : ILoggerFactory
+    {
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName.StartsWith("Microsoft.AspNetCore.Hosting", StringComparison.Ordinal) ? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance : loggers.CreateLogger(categoryName);
+
+        public void AddProvider(ILoggerProvider provider) => loggers.AddProvider(provider);
+
+        // Whoever made the other one ends it.
+        public void Dispose()
+        {
+        }
     }
 
     private static async Task WriteAsync<T>(HttpContext context, T body)
@@ -142,6 +160,7 @@ internal sealed record AdminSurface(
     Action<System.Buffers.IBufferWriter<byte>> WriteMetrics,
     Func<IReadOnlyList<PollerLine>> Pollers,
     Func<CancellationToken, Task<ReloadAnswer>> ReloadAsync,
+    RequestDelegate ManageAsync,
     Func<ReadOnlyMemory<byte>> EngineKeySet,
     Func<ReadOnlyMemory<byte>> CallerKeySet);
 

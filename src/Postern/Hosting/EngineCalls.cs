@@ -1,15 +1,20 @@
+using Postern.Admin;
 using Postern.Engines.Temporal;
 using Postern.Model;
 
 namespace Postern.Hosting;
 
 /// <summary>
-/// What every call of every engine demands, in the policy's terms: written from the engines' own tables, so that tests in a policy, <c>explain</c> and the matrix
-/// speak of the calls that the gate judges.
+/// What every call of every engine, and of the gate's own management, demands, in the policy's terms: written from their own tables, so that tests in a policy,
+/// <c>explain</c> and the matrix speak of the calls that the gate judges.
 /// </summary>
 internal static class EngineCalls
 {
-    public static CallCatalogue Of(TemporalCatalogue temporal) => new(temporal.Methods.Select(Call));
+    public static CallCatalogue Of(TemporalCatalogue temporal) => new(temporal.Methods.Select(Call).Concat(ManagementRoutes.All.Where(route => route.Permission != Permission.None).Select(Call)));
+
+    private static CatalogueCall Call(ManagementRoute route) => new(
+        $"{ManagementApi.Engine}/{route.Operation}",
+        [new CatalogueDemand(route.Permission, Dimensions.None) { ClusterScope = true, UnlessDenied = route.IsForAnyCaller }]);
 
     private static CatalogueCall Call(TemporalMethod method)
     {

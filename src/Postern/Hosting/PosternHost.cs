@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Postern.Admin;
 using Postern.Configuration;
 using Postern.Identity;
 using Postern.Identity.ApiKeys;
@@ -215,7 +216,8 @@ internal sealed partial class PosternHost : IAsyncDisposable
 
         // A gate whose issuer is away starts all the same and says cannot-tell; but calls of the first second shouldn't when it isn't.
         await Task.WhenAny(Task.WhenAll(_identity.FirstFetch, _runtime.FirstResolve), Task.Delay(FirstKeysWithin, _time, cancellation));
-        var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, () => _runtime.Keys.PublicSet, () => _runtime.CallerKeys?.PublicSet ?? default);
+        var management = new ManagementApi(() => _stages.State, _runtime.Audit, _runtime.Accounts, _time, _loggers.CreateLogger<ManagementApi>());
+        var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, management.HandleAsync, () => _runtime.Keys.PublicSet, () => _runtime.CallerKeys?.PublicSet ?? default);
         _admin = await AdminServer.StartAdminAsync(loaded.Options.Admin.Address, surface, withKeys: loaded.Options.Keys is null, _loggers, cancellation);
         if (loaded.Options.Keys is { } keys)
         {

@@ -46,8 +46,8 @@ internal sealed class FailedAttempts(TimeProvider time)
         _buckets.GetOrAdd(Network(source), static _ => new Bucket()).Add(time);
     }
 
-    // A customer gets a /64 in IPv6, so that single addresses there bound nothing.
-    private static IPAddress Network(IPAddress source)
+    /// <summary>What counts as one source: a customer gets a /64 in IPv6, so that single addresses there bound nothing.</summary>
+    public static IPAddress Network(IPAddress source)
     {
         if (source.IsIPv4MappedToIPv6)
         {

@@ -25,6 +25,10 @@ internal enum Permission : byte
     ClusterRead, ClusterAdmin,
     /// <summary>AddOrUpdateRemoteCluster and RemoveRemoteCluster: in no built-in role.</summary>
     ClusterRemote,
+    /// <summary>The gate's own accounts and local users: who has it may give himself anything that policy gives to one of them.</summary>
+    AccountManage,
+    /// <summary>Keys of others' accounts, and revocations: who has it may act as any account.</summary>
+    KeyManage,
 }
 
 /// <summary>What can condition a permission: the parts of a call that a rule's <c>where</c> can name.</summary>

@@ -50,7 +50,7 @@ internal static class PermissionDimensions
         // The namespace and the queue that an endpoint points to.
         Permission.NexusEndpointRead or Permission.NexusEndpointManage => Queue | Dimensions.NexusEndpoint,
         Permission.None or Permission.NamespaceList or Permission.ClusterInfo or Permission.ClusterRead or Permission.ClusterAdmin
-            or Permission.ClusterRemote => Dimensions.None,
+            or Permission.ClusterRemote or Permission.AccountManage or Permission.KeyManage => Dimensions.None,
         _ => Dimensions.Namespace,
     };
 }

@@ -73,6 +73,53 @@ public sealed class SecretsAreNeverLogged
         }
     }
 
+    [Fact]
+    public async Task NothingThatManagementIsGivenOrMakes_StandsAnywhereButInItsAnswer()
+    {
+        var traces = new ConcurrentQueue<string>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = _ => true,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => traces.Enqueue($"{activity.DisplayName} {string.Join(' ', activity.TagObjects)}"),
+        };
+        ActivitySource.AddActivityListener(listener);
+        const string Password = "canary horse battery 4711";
+        await using var gate = await Gate.StartAsync(new GateSetup { IdentityExtra = GateAccounts.Configuration });
+        using var initOutput = new StringWriter();
+        Assert.Equal(0, await Postern.Commands.CommandLine.RunAsync(["init", "--config", gate.ConfigFile], initOutput, TextWriter.Null, TestContext.Current.CancellationToken));
+        var token = initOutput.ToString().Trim();
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        using var holder = new ManagementApiClient(gate, token);
+        var admin = (await holder.PostAsync("/v1/bootstrap", "{}")).Is(201).Json.GetProperty("key").GetProperty("text").GetString()!;
+        await root.AccountAsync("worker");
+        var (id, key) = await root.KeyAsync("worker");
+        var rotated = (await root.PostAsync($"/v1/keys/{id}/rotate", "{}")).Is(201).Json.GetProperty("text").GetString()!;
+        string[] secrets = [token, admin, key, rotated, Password, "canary", "pbkdf2"];
+        // What isn't taken is repeated nowhere either: in a wrong place, in a wrong form, under a wrong name.
+        using var worker = new ManagementApiClient(gate, key);
+        ApiAnswer[] answers =
+        [
+            await holder.PostAsync("/v1/bootstrap", "{}"),
+            await root.PostAsync("/v1/users", $$"""{"name":"alice","password":"{{Password}}"}"""),
+            await root.PostAsync("/v1/users", $$"""{"name":"alice","password":"{{Password}}"}"""),
+            await root.PostAsync("/v1/users", $$"""{"name":"bob","passwort":"{{Password}}"}"""),
+            await root.PostAsync("/v1/users", $$"""{"name":"bob","password":["{{Password}}"]}"""),
+            await root.PostAsync("/v1/users", $$"""{"name":"bob","password":"{{Password}}"""),
+            await root.PutAsync("/v1/users/alice/password", $$"""{"password":"{{Password}}"}"""),
+            await root.GetAsync("/v1/users/alice"), await root.GetAsync($"/v1/keys/{id}"), await root.GetAsync("/v1/accounts/worker/keys"),
+            await root.GetAsync($"/v1/accounts?access_token={key}"), await root.PostAsync($"/v1/users?password={Password.Replace(' ', '+')}", "{}"),
+            await worker.GetAsync("/v1/accounts"), await worker.GetAsync("/v1/whoami"),
+        ];
+        await gate.StopAsync();
+        AssertHoldsNone(secrets, answers.Select(answer => answer.Text + string.Join(' ', answer.Headers)), "answers");
+        AssertHoldsNone(secrets, gate.Logs.Lines.Select(line => line.ToString()), "log");
+        AssertHoldsNone(secrets, [gate.Audit.Text()], "audit");
+        AssertHoldsNone(secrets, traces, "traces");
+        AssertHoldsNone([.. secrets.Take(4), Password], Directory.EnumerateFiles(Path.Combine(gate.Folder, "data"), "postern.db*").Select(file => System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file))), "store");
+        Assert.NotEmpty(gate.Audit.Text());
+    }
+
     private static StubAnswer Answer(ArrivedCall call) => call.Operation switch
     {
         "SignalWorkflowExecution" => StubAnswer.Error(5, "not%20found", Details),

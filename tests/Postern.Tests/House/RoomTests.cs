@@ -10,7 +10,7 @@ namespace Postern.Tests.House;
 public sealed partial class RoomTests
 {
     private static readonly string[] Common = ["Model", "Configuration", "Telemetry"];
-    private static readonly string[] Joining = ["Pipeline", "Hosting", "Commands", "OAuth"];
+    private static readonly string[] Joining = ["Pipeline", "Hosting", "Admin", "Commands", "OAuth"];
 
     public static TheoryData<string> Rooms()
     {
@@ -50,7 +50,7 @@ public sealed partial class RoomTests
         Assert.DoesNotContain(files, f => DoesIo().IsMatch(File.ReadAllText(f)));
     }
 
-    [GeneratedRegex(@"(?:^|\W)Postern\.(Model|Pipeline|Engines|Identity|Policy|Tokens|Audit|Forwarding|Configuration|Hosting|Telemetry|Commands|Storage|OAuth)\b(?!"")", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^|\W)Postern\.(Model|Pipeline|Engines|Identity|Policy|Tokens|Audit|Forwarding|Configuration|Hosting|Telemetry|Commands|Storage|OAuth|Admin)\b(?!"")", RegexOptions.Multiline)]
     private static partial Regex Using();
 
     [GeneratedRegex(@"\bFile\.(Read|Open|Write)|\bHttpClient\b|\bSocket\b|\bawait\b")]

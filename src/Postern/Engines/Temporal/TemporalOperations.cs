@@ -25,11 +25,11 @@ internal static class TemporalOperations
     public static IReadOnlyList<TemporalOperation> Workflow { get; } =
     [
         // Namespaces and the cluster.
-        Change("RegisterNamespace", NamespaceCreate, Admin) with { ClusterScope = true },
+        Change("RegisterNamespace", NamespaceCreate, TemporalAccess.Admin) with { ClusterScope = true },
         See("DescribeNamespace", NamespaceRead) with { Shape = TemporalShape.NamespaceById, Hides = true },
         See("ListNamespaces", NamespaceList) with { Scope = TemporalScope.Cluster, ClusterScope = true, Answer = TemporalAnswer.Namespaces },
-        Change("UpdateNamespace", NamespaceUpdate, Admin),
-        Change("DeprecateNamespace", NamespaceUpdate, Admin),
+        Change("UpdateNamespace", NamespaceUpdate, TemporalAccess.Admin),
+        Change("DeprecateNamespace", NamespaceUpdate, TemporalAccess.Admin),
         See("GetSearchAttributes", SearchAttributeRead) with { Scope = TemporalScope.Cluster, ClusterScope = true },
         // Every client asks these first, whatever its namespace.
         See("GetClusterInfo", ClusterInfo) with { Scope = TemporalScope.Cluster, Waived = Dimensions.Namespace, Answer = TemporalAnswer.ToCallers },
@@ -175,10 +175,10 @@ internal static class TemporalOperations
 
     public static IReadOnlyList<TemporalOperation> Operator { get; } =
     [
-        Change("AddSearchAttributes", SearchAttributeWrite, Admin) with { Shape = TemporalShape.NamespaceOptional },
-        Change("RemoveSearchAttributes", SearchAttributeWrite, Admin) with { Shape = TemporalShape.NamespaceOptional },
+        Change("AddSearchAttributes", SearchAttributeWrite, TemporalAccess.Admin) with { Shape = TemporalShape.NamespaceOptional },
+        Change("RemoveSearchAttributes", SearchAttributeWrite, TemporalAccess.Admin) with { Shape = TemporalShape.NamespaceOptional },
         See("ListSearchAttributes", SearchAttributeRead) with { Shape = TemporalShape.NamespaceOptional },
-        Change("DeleteNamespace", NamespaceDelete, Admin) with { Shape = TemporalShape.NamespaceById, ClusterScope = true },
+        Change("DeleteNamespace", NamespaceDelete, TemporalAccess.Admin) with { Shape = TemporalShape.NamespaceById, ClusterScope = true },
         OnCluster("AddOrUpdateRemoteCluster", ClusterRemote, AuditClass.Write) with { Shape = TemporalShape.RemoteCluster },
         OnCluster("RemoveRemoteCluster", ClusterRemote, AuditClass.Write),
         OnCluster("ListClusters", ClusterRead, AuditClass.Read),
@@ -202,5 +202,5 @@ internal static class TemporalOperations
     private static TemporalOperation ById(string name, Permission permission) => new(name, permission, Write, AuditClass.Progress) { Unknown = OfActivity };
 
     private static TemporalOperation OnCluster(string name, Permission permission, AuditClass auditClass) =>
-        new(name, permission, Admin, auditClass) { Scope = TemporalScope.Cluster, ClusterScope = true };
+        new(name, permission, TemporalAccess.Admin, auditClass) { Scope = TemporalScope.Cluster, ClusterScope = true };
 }

@@ -88,8 +88,18 @@ internal sealed class AccountDirectory(TimeProvider time)
             return;
         }
 
-        _keys[key.Id] = new KnownKey(key, before);
-        before?.Lease.End(key.RevokedAt is null ? LeaseEnd.Changed : LeaseEnd.Revoked);
+        var next = new KnownKey(key, before);
+        _keys[key.Id] = next;
+        if (before is not null && !ReferenceEquals(before.Lease, next.Lease))
+        {
+            before.Lease.End(key.RevokedAt is null ? LeaseEnd.Changed : LeaseEnd.Revoked);
+        }
+
+        // A rotation brings the end nearer: nothing that was remembered may outlast it.
+        if (key.RevokedAt is null)
+        {
+            next.Lease.HoldUntil(key.ExpiresAt);
+        }
     }
 
     // An account or a user is gone, with everything that speaks for it.

@@ -11,6 +11,9 @@ internal sealed class Revocations
 
     public int Count => _all.Count;
 
+    /// <summary>All, in no order; for people.</summary>
+    public IEnumerable<Revocation> All => _all.Values;
+
     /// <summary>Changes with what is revoked, so that an answer can be kept for as long as it stays.</summary>
     public int Version => Volatile.Read(ref _version);
 

@@ -19,25 +19,36 @@ internal static class ApiKeyText
     private static readonly System.Buffers.SearchValues<char> Characters = System.Buffers.SearchValues.Create(Alphabet);
 
     /// <summary>A new key: its id and its whole text, which is shown once.</summary>
-    public static (string Id, string Text) Create()
+    public static (string Id, string Text) Create() => Create(Prefix);
+
+    /// <summary>The same for another kind of secret, told apart by its prefix, which is as long.</summary>
+    public static (string Id, string Text) Create(string prefix)
     {
         var id = RandomNumberGenerator.GetString(Alphabet, IdLength);
-        var body = $"{Prefix}{id}_{RandomNumberGenerator.GetString(Alphabet, SecretLength)}";
+        return (id, WithChecksum($"{prefix}{id}_{RandomNumberGenerator.GetString(Alphabet, SecretLength)}"));
+    }
+
+    /// <summary>What a text is with its checksum, which is no secret.</summary>
+    public static string WithChecksum(string body)
+    {
         Span<char> checksum = stackalloc char[ChecksumLength];
         WriteChecksum(body, checksum);
-        return (id, string.Concat(body, checksum));
+        return string.Concat(body, checksum);
     }
 
     /// <summary>The id in a key's text; null where it is no whole key: cut, mistyped, or of something else.</summary>
-    public static string? IdOf(string text)
+    public static string? IdOf(string text) => IdOf(text, Prefix);
+
+    /// <inheritdoc cref="IdOf(string)"/>
+    public static string? IdOf(string text, string prefix)
     {
-        if (text.Length != Length || !text.StartsWith(Prefix, StringComparison.Ordinal) || text[Prefix.Length + IdLength] != '_')
+        if (text.Length != Length || !text.StartsWith(prefix, StringComparison.Ordinal) || text[prefix.Length + IdLength] != '_')
         {
             return null;
         }
 
-        var id = text.AsSpan(Prefix.Length, IdLength);
-        return !id.ContainsAnyExcept(Characters) && !text.AsSpan(Prefix.Length + IdLength + 1).ContainsAnyExcept(Characters)
+        var id = text.AsSpan(prefix.Length, IdLength);
+        return !id.ContainsAnyExcept(Characters) && !text.AsSpan(prefix.Length + IdLength + 1).ContainsAnyExcept(Characters)
             && HasItsChecksum(text)
             ? id.ToString()
             : null;
