@@ -51,6 +51,7 @@ internal static class PosternOptionsValidator
 
     private static void ValidateTokens(PosternOptions options, Problems problems)
     {
+        ValidateLogin(options, problems);
         if (options.Tokens is not { } tokens)
         {
             return;
@@ -68,6 +69,41 @@ internal static class PosternOptionsValidator
             {
                 problems.Error("tokens.issuer", $"is the issuer of identity.{place} already; a token's issuer selects who verifies it");
             }
+        }
+    }
+
+    private static void ValidateLogin(PosternOptions options, Problems problems)
+    {
+        string? first = null;
+        for (var i = 0; i < options.Identity.Issuers.Count; i++)
+        {
+            if (options.Identity.Issuers[i] is not { Login: { } login } issuer)
+            {
+                continue;
+            }
+
+            var path = $"identity.issuers[{i}].login";
+            if (options.Tokens is null)
+            {
+                problems.Error(path, "leads to tokens of the gate's own, and this gate issues none; write tokens: { issuer: https://gate.example.com }");
+            }
+
+            if (issuer.KeySet is not null)
+            {
+                problems.Error(path, "needs the issuer's discovery document; remove keySet");
+            }
+
+            if (!login.Scopes.Contains("openid"))
+            {
+                problems.Error($"{path}.scopes", "without openid the provider says nothing of who logged in; write scopes: [openid, profile, email]");
+            }
+
+            if (first is not null)
+            {
+                problems.Error(path, $"is a second login beside {first}; people log in with one issuer");
+            }
+
+            first ??= path;
         }
     }
 

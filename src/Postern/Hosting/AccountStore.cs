@@ -5,6 +5,7 @@ using Postern.Identity.BreakGlass;
 using Postern.Model;
 using Postern.Storage;
 using Postern.Telemetry;
+using Postern.Tokens;
 
 namespace Postern.Hosting;
 
@@ -33,6 +34,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
         Hash = CredentialKeys.HashOf(options.Data, time, loggers);
         BreakGlassSeal = CredentialKeys.SealOf(options.Data, time, loggers);
         BreakGlassUses = new BreakGlassUses(CredentialKeys.MarkersIn(options.Data));
+        Logins = CredentialKeys.LoginsOf(options.Data, time, loggers);
         _store = StoreFactory.Create(options.Storage, options.Data, time);
         _feed = new StoreFeed(_store, Take, time, loggers.CreateLogger<StoreFeed>());
         _noting = time.CreateTimer(_ => _ = NoteUsesAsync(), null, NoteUsesEvery, NoteUsesEvery);
@@ -48,6 +50,9 @@ internal sealed partial class AccountStore : IAsyncDisposable
     public SecretSeal BreakGlassSeal { get; }
 
     public BreakGlassUses BreakGlassUses { get; }
+
+    /// <summary>Closes what a browser carries through a login.</summary>
+    public Sealer Logins { get; }
 
     public IStore Store => _store;
 

@@ -31,6 +31,9 @@ internal static class CredentialKeys
         return new SecretSeal(secret => sealer.Close(secret, []), closed => sealer.TryOpen(closed, [], out var secret) ? secret : null);
     }
 
+    /// <summary>Closes what a browser carries through a login.</summary>
+    public static Sealer LoginsOf(string data, TimeProvider time, ILoggerFactory loggers) => Keys(data, time, loggers).For("logins");
+
     /// <summary>Where used ones are marked.</summary>
     public static string MarkersIn(string data) => Path.Combine(data, "keys", "break-glass");
 

@@ -5,6 +5,8 @@ using Postern.Configuration;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.Identity.Jwt;
+using Postern.Identity.Login;
 using Postern.Identity.Postern;
 using Postern.OAuth;
 using Postern.Pipeline;
@@ -25,6 +27,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     private readonly System.Runtime.CompilerServices.ConditionalWeakTable<UpstreamPool, EngineAnswers> _answers = [];
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HttpClient> _logins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
 
     public GateRuntime(PosternOptions options, TimeProvider time, ILoggerFactory loggers)
@@ -144,6 +147,11 @@ internal sealed class GateRuntime : IAsyncDisposable
         Keys.Dispose();
         CallerKeys?.Dispose();
         TokenKeys?.Dispose();
+        foreach (var http in _logins.Values)
+        {
+            http.Dispose();
+        }
+
         Metrics.Dispose();
     }
 
@@ -160,8 +168,29 @@ internal sealed class GateRuntime : IAsyncDisposable
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
-        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions);
-        return new AuthorizationServer(tokens, identity, clients, grants, status, _time, logger);
+        var (logins, devices) = BuildLogins(options, settings, accounts, identity, sessions, logger);
+        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
+        return new AuthorizationServer(tokens, identity, clients, grants, status, logins, devices, _time, logger);
+    }
+
+    private (Logins?, DeviceLogins?) BuildLogins(PosternOptions options, TokensOptions settings, AccountStore accounts, IdentitySources identity, Sessions sessions, ILogger logger)
+    {
+        if (options.Identity.Issuers.FirstOrDefault(issuer => issuer.Login is not null) is not { Login: { } login } issuer || identity.Source<JwtIdentitySource>() is not { } source)
+        {
+            return default;
+        }
+
+        // Kept over reloads: a login may be on its way.
+        if (!_logins.TryGetValue(issuer.Issuer, out var http))
+        {
+            _logins[issuer.Issuer] = http = KeySetSource.CreateClient(issuer.Issuer);
+        }
+
+        var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
+        var logins = new Logins(new LoginProvider(issuer, login, http, source, _time), seals, accounts.Store, settings, sessions, _time, logger);
+        var devices = new DeviceLogins(logins, seals, accounts.Store, settings, sessions, _time);
+        logins.OfDevice = devices.AskAsync;
+        return (logins, devices);
     }
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)

@@ -67,6 +67,9 @@ internal sealed record IssuerOptions : IIssuerOptions, ICallerNaming
     /// <summary>Accepted <c>typ</c> headers. Default: <c>JWT</c>, <c>at+jwt</c> and none; compared without case and without <c>application/</c>. Where given, a token without one is refused.</summary>
     public IReadOnlyList<string> TokenTypes { get; init; } = [];
 
+    /// <summary>How people log in with it through the gate, where the gate has a section <c>tokens</c>. One issuer at most. Default: they don't.</summary>
+    public LoginOptions? Login { get; init; }
+
     /// <summary>How long a fetched key set may serve while the issuer can't be reached. Default 24h; 1m to 7d.</summary>
     [Between("1m", "7d")]
     public TimeSpan StaleKeys { get; init; } = TimeSpan.FromHours(24);
@@ -74,6 +77,20 @@ internal sealed record IssuerOptions : IIssuerOptions, ICallerNaming
     /// <summary>Clock leeway for <c>exp</c>, <c>nbf</c>, <c>iat</c>. Default 60s; 0 to 5m.</summary>
     [Between("0", "5m")]
     public TimeSpan ClockSkew { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>The gate as a client of an identity provider: authorization code with PKCE. Its redirect URI is <c>‹tokens.issuer›/oauth/callback</c>.</summary>
+internal sealed record LoginOptions
+{
+    /// <summary>The client id that the provider knows the gate by. Required.</summary>
+    [Required("postern")]
+    public string ClientId { get; init; } = "";
+
+    /// <summary>Its secret. Default: none, a public client.</summary>
+    public Secret? ClientSecret { get; init; }
+
+    /// <summary>Scopes that are asked for. Default <c>openid</c>, <c>profile</c>, <c>email</c>; add the one that brings groups.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = ["openid", "profile", "email"];
 }
 
 /// <summary>How a caller's kind is found. In YAML either one word or a mapping from a claim's values.</summary>

@@ -16,10 +16,12 @@ namespace Postern.OAuth;
 /// identity sources say, as for every call.
 /// </summary>
 internal sealed partial class AuthorizationServer(
-    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, TimeProvider time, ILogger logger)
+    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, Logins? logins, DeviceLogins? devices, TimeProvider time, ILogger logger)
 {
+    private const string NoStore = "no-store";
+
     /// <summary>Whether a request is for one of the endpoints, by its exact path. Anything else is judged as an engine's call.</summary>
-    public static bool Serves(string target) => OAuthPaths.MayBe(target) && OAuthPaths.IsKnown(PathOf(target));
+    public bool Serves(string target) => OAuthPaths.MayBe(target) && PathOf(target) is var path && (OAuthPaths.IsKnown(path) || (logins is not null && OAuthPaths.IsOfLogin(path)));
 
     public async Task AnswerAsync(IFeatureCollection features, string target, IPAddress? source)
     {
@@ -35,13 +37,17 @@ internal sealed partial class AuthorizationServer(
                 identity.NoteFailure(source);
             }
 
-            Log.Refused(logger, target.Length > 100 ? "" : PathOf(target), e.Code, e.Message, source);
-            await RefuseAsync(context, e);
+            if (e.Code != "authorization_pending")
+            {
+                Log.Refused(logger, PathOf(target), e.Code, e.Message, source);
+            }
+
+            await RefuseAsync(context, PathOf(target), e);
         }
         catch (StoreUnavailableException e)
         {
             Log.StoreAway(logger, PathOf(target), e.Message);
-            await RefuseAsync(context, OAuthException.Unavailable("Sessions can't be looked up at the moment; try again."));
+            await RefuseAsync(context, PathOf(target), OAuthException.Unavailable("Sessions can't be looked up at the moment; try again."));
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -51,7 +57,7 @@ internal sealed partial class AuthorizationServer(
         catch (Exception e) when (e is not OutOfMemoryException && !context.Response.HasStarted)
         {
             Log.Bug(logger, PathOf(target), e);
-            await RefuseAsync(context, new OAuthException("server_error", "Something went wrong in the gate.", StatusCodes.Status500InternalServerError));
+            await RefuseAsync(context, PathOf(target), new OAuthException("server_error", "Something went wrong in the gate.", StatusCodes.Status500InternalServerError));
         }
     }
 
@@ -66,19 +72,25 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.Keys when isRead:
                 await WriteKeysAsync(context);
                 return;
-            case OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect when HttpMethods.IsPost(context.Request.Method):
+            case OAuthPaths.Authorize or OAuthPaths.Callback or OAuthPaths.Device when HttpMethods.IsGet(context.Request.Method):
+                CheckExhausted(source);
+                await (path switch { OAuthPaths.Authorize => logins!.AuthorizeAsync(context), OAuthPaths.Callback => logins!.CallbackAsync(context), _ => devices!.EnterAsync(context) });
+                return;
+            case OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect or OAuthPaths.DeviceAuthorization or OAuthPaths.Device when HttpMethods.IsPost(context.Request.Method):
                 break;
             default:
-                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys ? "GET, HEAD" : "POST";
+                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys ? "GET, HEAD" : path == OAuthPaths.Device ? "GET, POST" : OAuthPaths.IsPage(path) ? "GET" : "POST";
                 throw new OAuthException("invalid_request", "The endpoint doesn't take this method.", StatusCodes.Status405MethodNotAllowed);
         }
 
-        if (identity.IsExhausted(source))
+        CheckExhausted(source);
+        var form = await OAuthForm.ReadAsync(context, source, time);
+        if (path == OAuthPaths.Device)
         {
-            throw OAuthException.TooMany("Too many failed attempts from this address.", null);
+            await devices!.DecideAsync(context, form);
+            return;
         }
 
-        var form = await OAuthForm.ReadAsync(context, source, time);
         var client = await clients.AuthenticateAsync(form);
         switch (path)
         {
@@ -89,35 +101,58 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.Introspect:
                 await WriteAsync(context, await status.IntrospectAsync(form, client), NoStore);
                 break;
+            case OAuthPaths.DeviceAuthorization:
+                // Anybody may ask, and each leaves a row: bounded like what fails.
+                identity.NoteFailure(source);
+                await WriteAsync(context, await devices!.BeginAsync(form, client), NoStore);
+                break;
             default:
                 await WriteAsync(context, await grants.AnswerAsync(form, client), NoStore);
                 break;
         }
     }
 
-    // RFC 8414 §2. Only what is there.
-    private JsonObject Metadata() => new()
+    private void CheckExhausted(IPAddress? source)
     {
-        ["issuer"] = tokens.Issuer,
-        ["token_endpoint"] = tokens.Issuer + OAuthPaths.Token,
-        ["jwks_uri"] = tokens.Issuer + OAuthPaths.Keys,
-        ["revocation_endpoint"] = tokens.Issuer + OAuthPaths.Revoke,
-        ["introspection_endpoint"] = tokens.Issuer + OAuthPaths.Introspect,
-        ["response_types_supported"] = new JsonArray(),
-        ["grant_types_supported"] = new JsonArray([.. TokenGrants.Supported.Select(grant => (JsonNode)grant)]),
-        ["token_endpoint_auth_methods_supported"] = Methods("none"),
-        ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-        ["revocation_endpoint_auth_methods_supported"] = Methods("none"),
-        ["revocation_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-        ["introspection_endpoint_auth_methods_supported"] = Methods(),
-        ["introspection_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-    };
+        if (identity.IsExhausted(source))
+        {
+            throw OAuthException.TooMany("Too many failed attempts from this address.", null);
+        }
+    }
+
+    // RFC 8414 §2. Only what is there.
+    private JsonObject Metadata()
+    {
+        var document = new JsonObject
+        {
+            ["issuer"] = tokens.Issuer,
+            ["token_endpoint"] = tokens.Issuer + OAuthPaths.Token,
+            ["jwks_uri"] = tokens.Issuer + OAuthPaths.Keys,
+            ["revocation_endpoint"] = tokens.Issuer + OAuthPaths.Revoke,
+            ["introspection_endpoint"] = tokens.Issuer + OAuthPaths.Introspect,
+            ["response_types_supported"] = logins is null ? [] : new JsonArray("code"),
+            ["grant_types_supported"] = new JsonArray([.. grants.Supported.Select(grant => (JsonNode)grant)]),
+            ["token_endpoint_auth_methods_supported"] = Methods("none"),
+            ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+            ["revocation_endpoint_auth_methods_supported"] = Methods("none"),
+            ["revocation_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+            ["introspection_endpoint_auth_methods_supported"] = Methods(),
+            ["introspection_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+        };
+        if (logins is not null)
+        {
+            document["authorization_endpoint"] = tokens.Issuer + OAuthPaths.Authorize;
+            document["device_authorization_endpoint"] = tokens.Issuer + OAuthPaths.DeviceAuthorization;
+            document["code_challenge_methods_supported"] = new JsonArray("S256");
+            document["authorization_response_iss_parameter_supported"] = true;
+        }
+
+        return document;
+    }
 
     private static JsonArray Methods(params ReadOnlySpan<string> more) => ["client_secret_basic", "client_secret_post", "private_key_jwt", .. more.ToArray().Select(one => (JsonNode)one)];
 
     private static JsonArray Algorithms() => [.. Identity.Jwt.TokenAlgorithms.All.Select(one => (JsonNode)one)];
-
-    private const string NoStore = "no-store";
 
     private async Task WriteKeysAsync(HttpContext context)
     {
@@ -136,7 +171,7 @@ internal sealed partial class AuthorizationServer(
         }
     }
 
-    private static async Task RefuseAsync(HttpContext context, OAuthException refusal)
+    private static async Task RefuseAsync(HttpContext context, string path, OAuthException refusal)
     {
         context.Response.StatusCode = refusal.Status;
         if (refusal.Status == StatusCodes.Status401Unauthorized)
@@ -147,6 +182,12 @@ internal sealed partial class AuthorizationServer(
         if (refusal.RetryAfter is { } after)
         {
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (OAuthPaths.IsPage(path))
+        {
+            await LoginPages.MessageAsync(context, refusal.Status, "Not signed in", refusal.Message);
+            return;
         }
 
         await WriteAsync(context, new JsonObject { ["error"] = refusal.Code, ["error_description"] = refusal.Message }, NoStore);

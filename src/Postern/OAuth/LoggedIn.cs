@@ -14,6 +14,18 @@ internal sealed record LoggedIn
 
     public required IssuedClaims Claims { get; init; }
 
+    /// <summary>Whom an issuer has just vouched for.</summary>
+    public static LoggedIn Of(Caller caller) => new()
+    {
+        Name = caller.Name,
+        Kind = caller.Kind,
+        Claims = new IssuedClaims
+        {
+            Issuer = caller.Issuer, Subject = caller.Subject, Display = caller.DisplayName == caller.Subject ? null : caller.DisplayName, Groups = caller.Groups,
+            Claims = caller.Claims.ValueKind == JsonValueKind.Object ? caller.Claims : null,
+        },
+    };
+
     public string Write() => JsonSerializer.Serialize(this, LoggedInJson.Default.LoggedIn);
 
     /// <summary>Null where another build kept something else.</summary>

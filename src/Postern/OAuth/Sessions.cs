@@ -20,16 +20,16 @@ internal sealed class Sessions(
     private const int MostTries = 5;
 
     /// <summary>Begins a session and answers with its first tokens.</summary>
+    /// <param name="id">The session's id.</param>
     /// <param name="grant">The grant that led here, for the record.</param>
     /// <param name="login">Who logged in.</param>
     /// <param name="clientId">The client.</param>
     /// <param name="scopes">What the session is narrowed to.</param>
     /// <param name="audiences">What its tokens are for. None: all engines.</param>
     /// <param name="form">The request.</param>
-    public async Task<JsonObject> BeginAsync(string grant, LoggedIn login, string clientId, IReadOnlyList<string> scopes, IReadOnlyList<string> audiences, OAuthForm form)
+    public async Task<JsonObject> BeginAsync(string id, string grant, LoggedIn login, string clientId, IReadOnlyList<string> scopes, IReadOnlyList<string> audiences, OAuthForm form)
     {
         var now = time.GetUtcNow();
-        var id = RefreshTokens.NewFamily();
         var token = texts.First(id);
         var family = new RefreshFamily
         {
@@ -102,6 +102,15 @@ internal sealed class Sessions(
         }
 
         return true;
+    }
+
+    /// <summary>Ends a session by its id, where there is one.</summary>
+    public async Task EndAsync(string id, CancellationToken cancellation)
+    {
+        if (await store.FamilyAsync(id, cancellation) is { EndedAt: null } family)
+        {
+            await EndAsync(family, cancellation);
+        }
     }
 
     // False: somebody else was quicker; look again.

@@ -3,17 +3,19 @@ using System.Text.Json.Nodes;
 namespace Postern.OAuth;
 
 /// <summary>The token endpoint: one grant each.</summary>
-internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions)
+internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions, Logins? logins, DeviceLogins? devices)
 {
     private const string ClientCredentials = "client_credentials";
 
-    public static IReadOnlyList<string> Supported { get; } = [ClientCredentials, TokenExchange.Grant, Sessions.Grant];
+    public IReadOnlyList<string> Supported { get; } = [ClientCredentials, TokenExchange.Grant, Sessions.Grant, .. logins is null ? (ReadOnlySpan<string>)[] : [Logins.Grant, DeviceLogins.Grant]];
 
     public ValueTask<JsonObject> AnswerAsync(OAuthForm form, OAuthClient client) => form.Required("grant_type") switch
     {
         ClientCredentials => new(OfClient(form, client)),
         TokenExchange.Grant => exchange.AnswerAsync(form, client),
         Sessions.Grant => sessions.RefreshAsync(form, client),
+        Logins.Grant when logins is not null => logins.RedeemAsync(form, client),
+        DeviceLogins.Grant when devices is not null => devices.RedeemAsync(form, client),
         _ => throw new OAuthException("unsupported_grant_type", "There is no such grant here."),
     };
 

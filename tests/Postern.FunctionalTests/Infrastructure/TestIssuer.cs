@@ -39,6 +39,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>Changes the discovery document on its way out; null: nothing.</summary>
     public Action<JsonObject>? DiscoveryEdit { get; set; }
 
+    /// <summary>Answers further paths, and says whether it did.</summary>
+    public Func<HttpContext, string, Task<bool>>? Further { get; set; }
+
     /// <summary>Done before anything is answered: a slow provider.</summary>
     public Func<Task>? Before { get; set; }
 
@@ -137,9 +140,14 @@ internal sealed class TestIssuer : IAsyncDisposable
             return;
         }
 
+        if (Further is { } further && await further(context, path))
+        {
+            return;
+        }
+
         var document = path switch
         {
-            "/.well-known/openid-configuration" => new JsonObject { ["issuer"] = Url, ["jwks_uri"] = Url + "/keys", ["token_endpoint"] = Url + "/token" },
+            "/.well-known/openid-configuration" => new JsonObject { ["issuer"] = Url, ["jwks_uri"] = Url + "/keys", ["token_endpoint"] = Url + "/token", ["authorization_endpoint"] = Url + "/authorize" },
             "/keys" => new JsonObject { ["keys"] = new JsonArray([.. Keys.Select(key => key.Public())]) },
             _ => null,
         };

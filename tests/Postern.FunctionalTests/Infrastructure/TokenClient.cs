@@ -93,7 +93,10 @@ internal sealed class TokenClient : IDisposable
             response.Headers.CacheControl?.ToString(),
             response.Headers.RetryAfter?.ToString(),
             response.Headers.WwwAuthenticate.ToString(),
-            response.Headers.Location?.ToString());
+            response.Headers.Location?.OriginalString)
+        {
+            SetCookie = response.Headers.TryGetValues("set-cookie", out var cookies) ? cookies.Single() : null,
+        };
     }
 
     public void Dispose() => _http.Dispose();
@@ -102,6 +105,8 @@ internal sealed class TokenClient : IDisposable
 /// <summary>What an endpoint answered.</summary>
 internal sealed record TokenAnswer(int Status, string Text, string? CacheControl, string? RetryAfter, string Challenge, string? Location)
 {
+    public string? SetCookie { get; init; }
+
     public JsonElement Body => JsonDocument.Parse(Text).RootElement;
 
     public string AccessToken => Body.GetProperty("access_token").GetString()!;
@@ -110,5 +115,5 @@ internal sealed record TokenAnswer(int Status, string Text, string? CacheControl
 
     public string? Description => this["error_description"];
 
-    public string? this[string name] => Text.Length > 0 && Body.TryGetProperty(name, out var value) ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText() : null;
+    public string? this[string name] => Text.StartsWith('{') && Body.TryGetProperty(name, out var value) ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText() : null;
 }

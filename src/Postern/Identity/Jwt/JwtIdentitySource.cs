@@ -31,10 +31,15 @@ internal sealed class JwtIdentitySource : IIdentitySource
 
     public bool Takes(Credential credential) => credential.Jwt is { } token && _verifier.Takes(token);
 
-    public async ValueTask<AuthenticationResult> VerifyAsync(Credential credential, CancellationToken cancellation)
+    public ValueTask<AuthenticationResult> VerifyAsync(Credential credential, CancellationToken cancellation) => VerifyAsync(credential.Jwt!, null, cancellation);
+
+    /// <summary>Judges the ID token of a login (OpenID Connect Core §3.1.3.7), made for one client. What a login adds, such as its nonce, the caller compares.</summary>
+    public async ValueTask<AuthenticationResult> VerifyIdTokenAsync(BearerToken token, string client, CancellationToken cancellation) =>
+        _verifier.Takes(token) ? await VerifyAsync(token, client, cancellation) : Refuse("The ID token is of another issuer.", "iss");
+
+    private async ValueTask<AuthenticationResult> VerifyAsync(BearerToken token, string? client, CancellationToken cancellation)
     {
-        var token = credential.Jwt!;
-        var authentic = await _verifier.VerifyAsync(token, cancellation);
+        var authentic = await _verifier.VerifyAsync(token, cancellation, client);
         if (authentic.Key is not { } key)
         {
             return authentic.ToResult();

@@ -43,7 +43,8 @@ internal sealed class KeySetSource(string issuer, string? file) : IDisposable
 
     private static bool IsOnThisHost(string issuer) => Uri.TryCreate(issuer, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp && url.IsLoopback;
 
-    private static HttpClient CreateClient(string issuer) => new(new SocketsHttpHandler
+    /// <summary>A client for an issuer's own endpoints.</summary>
+    public static HttpClient CreateClient(string issuer) => new(new SocketsHttpHandler
     {
         // A redirect would let whoever answers for one host choose another to trust.
         AllowAutoRedirect = false,

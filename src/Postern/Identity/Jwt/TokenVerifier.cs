@@ -30,6 +30,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     private static readonly TimeSpan RememberFor = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(10);
     private static readonly string[] DefaultTypes = ["JWT", "at+jwt"];
+    private static readonly string[] IdTokenTypes = ["JWT"];
 
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
@@ -88,7 +89,10 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     }
 
     /// <summary>Judges a token of one of these issuers.</summary>
-    public async ValueTask<AuthenticToken> VerifyAsync(BearerToken token, CancellationToken cancellation)
+    /// <param name="token">The token.</param>
+    /// <param name="cancellation">Ends the wait for keys.</param>
+    /// <param name="client">Of an ID token, which a login brings and no call does: the client that it must be for, in place of the configured audiences and types.</param>
+    public async ValueTask<AuthenticToken> VerifyAsync(BearerToken token, CancellationToken cancellation, string? client = null)
     {
         if (!TokenAlgorithms.IsKnown(token.Algorithm) || token.HasCritical)
         {
@@ -96,7 +100,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
         }
 
         var issuer = _issuers[token.Issuer];
-        if (!IsAccepted(token.Type, issuer.Options.TokenTypes))
+        if (!(client is null ? IsAccepted(token.Type, issuer.Options.TokenTypes) : IsAccepted(token.Type, IdTokenTypes) || string.IsNullOrEmpty(token.Type)))
         {
             return Refuse("The token is of a type that this gate doesn't accept.", "typ");
         }
@@ -118,7 +122,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
             return Refuse("The token is not valid.", "signature");
         }
 
-        return await JudgeAsync(token, key, issuer, cancellation);
+        return await JudgeAsync(token, key, issuer, client is null ? issuer.Options.Audiences : [client], cancellation);
     }
 
     private async ValueTask<bool> IsSignedAsync(BearerToken token, IssuerKey key, IIssuerOptions options)
@@ -140,10 +144,10 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
 
     /// <summary>What an authentic token says, against what this gate accepts.</summary>
     private async ValueTask<AuthenticToken> JudgeAsync(
-        BearerToken token, IssuerKey key, TrustedIssuer issuer, CancellationToken cancellation)
+        BearerToken token, IssuerKey key, TrustedIssuer issuer, IReadOnlyList<string> audiences, CancellationToken cancellation)
     {
         var options = issuer.Options;
-        if (Audience(token.Claims, options.Audiences) is { } strange)
+        if (Audience(token.Claims, audiences) is { } strange)
         {
             return Refuse(strange, "aud");
         }
