@@ -10,7 +10,7 @@ internal static class CheckCommand
 {
     private static readonly Option<bool> Online = new("--online")
     {
-        Description = "Also connect: engines, issuers, the audit folder, and the gate that runs with this configuration, if any.",
+        Description = "Also connect: engines, issuers, introspection endpoints, the audit folder, and the gate that runs with this configuration, if any.",
     };
 
     public static VerbCommand Create(TimeProvider time)
@@ -43,6 +43,7 @@ internal static class CheckCommand
                 await FolderChecks.RunAsync(options, problems, cancellation);
                 await StoreChecks.RunAsync(options, problems, time, cancellation);
                 await IssuerChecks.RunAsync(options, problems, time, cancellation);
+                await IntrospectionChecks.RunAsync(options, problems, time, cancellation);
                 await EngineChecks.RunAsync(options, problems, cancellation);
                 if (policy is not null && !await PollerChecks.RunAsync(options, policy, problems, time, cancellation))
                 {

@@ -28,6 +28,7 @@ internal static class PosternOptionsValidator
         ValidateListenersApart(options, problems);
         ValidateEngines(options, problems);
         IdentityValidator.Validate(options.Identity, "identity", problems);
+        ValidateCertificates(options, problems);
         ValidateTokens(options, problems);
         AuditValidator.Validate(options.Audit, "audit", problems);
         StorageValidator.Validate(options.Storage, "storage", problems);
@@ -46,6 +47,14 @@ internal static class PosternOptionsValidator
             problems.Error(path, IPNetwork.TryParse(text, out _)
                 ? $"{problems.Written(path)} trusts everybody; name the networks that your proxies stand in"
                 : $"{problems.Written(path)} isn't a network; write its first address and length, such as 10.0.0.0/8, or 10.1.2.3/32 for one address");
+        }
+    }
+
+    private static void ValidateCertificates(PosternOptions options, Problems problems)
+    {
+        if (options.Identity.Certificates.Count > 0 && options.Listen.All(listener => listener.Tls is not { ClientCertificates: not ClientCertificates.None }))
+        {
+            problems.Error("identity.certificates", "are never seen, since no listener asks for any; write tls: { …, clientCertificates: optional, clientAuthorities: [workers-ca.pem] } at one");
         }
     }
 

@@ -38,6 +38,11 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
             yield return keys;
         }
 
+        foreach (var authority in options.Identity.Certificates.SelectMany(entry => entry.Authorities))
+        {
+            yield return authority;
+        }
+
         foreach (var tls in options.Listen.Select(listener => listener.Tls).OfType<ListenTlsOptions>())
         {
             yield return tls.Certificate;

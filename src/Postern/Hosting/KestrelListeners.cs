@@ -111,7 +111,7 @@ internal sealed class KestrelListeners : IAsyncDisposable
                 options.UseHttps(new TlsHandshakeCallbackOptions
                 {
                     HandshakeTimeout = TimeSpan.FromSeconds(10),
-                    OnConnection = _ => ValueTask.FromResult(certificate.ForConnection()),
+                    OnConnection = context => ValueTask.FromResult(certificate.ForConnection(context.Connection.Features)),
                 });
             });
         }

@@ -5,7 +5,9 @@ using Postern.Configuration;
 using Postern.Identity;
 using Postern.Identity.ApiKeys;
 using Postern.Identity.BreakGlass;
+using Postern.Identity.Certificates;
 using Postern.Identity.Federated;
+using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
 using Postern.Model;
 using Postern.Pipeline;
@@ -251,6 +253,18 @@ internal sealed partial class PosternHost : IAsyncDisposable
         if (_runtime.Accounts is { } kept && options.Identity.Federated.Count > 0)
         {
             sources.Add(new FederatedIdentitySource(options.Identity.Federated, before?.Source<FederatedIdentitySource>(), kept.Directory, kept.Revocations, _time, _loggers.CreateLogger<FederatedIdentitySource>()));
+        }
+
+        if (options.Identity.Introspection.Count > 0)
+        {
+            sources.Add(new IntrospectionIdentitySource(
+                options.Identity.Introspection, before?.Source<IntrospectionIdentitySource>(), _runtime.Accounts?.Revocations, _time, _loggers.CreateLogger<IntrospectionIdentitySource>()));
+        }
+
+        if (options.Identity.Certificates.Count > 0)
+        {
+            sources.Add(new ClientCertificateIdentitySource(
+                options.Identity.Certificates, before?.Source<ClientCertificateIdentitySource>(), _runtime.Accounts?.Directory, _runtime.Accounts?.Revocations, _time));
         }
 
         return new IdentitySources(sources, before, _time);

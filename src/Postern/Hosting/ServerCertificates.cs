@@ -1,5 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Identity.Certificates;
 
 namespace Postern.Hosting;
 
@@ -26,7 +28,8 @@ internal sealed class ServerCertificates
     /// <summary>Reads the files again. Throws, and changes nothing, where they can't be used.</summary>
     public void Reload() => Volatile.Write(ref _current, Load());
 
-    public SslServerAuthenticationOptions ForConnection()
+    /// <param name="connection">The connection's features: a certificate that its client proved is kept there, for whoever asks who is calling.</param>
+    public SslServerAuthenticationOptions ForConnection(IFeatureCollection connection)
     {
         var current = Volatile.Read(ref _current);
         return new SslServerAuthenticationOptions
@@ -35,11 +38,13 @@ internal sealed class ServerCertificates
             ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
             EnabledSslProtocols = System.Security.Authentication.SslProtocols.Tls12 | System.Security.Authentication.SslProtocols.Tls13,
             ClientCertificateRequired = AsksForClientCertificates,
+            // A resumed session would carry on what was proved under other authorities, and lacks what the client sent beside its certificate.
+            AllowTlsResume = !AsksForClientCertificates,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             // The platform's verdict is against the system's authorities; only ours count here. No certificate is an answer only where it is optional.
-            RemoteCertificateValidationCallback = (_, certificate, _, errors) => certificate is null
+            RemoteCertificateValidationCallback = (_, certificate, chain, errors) => certificate is null
                 ? _options.ClientCertificates != ClientCertificates.Required
-                : current.IsTrusted(certificate, errors),
+                : current.Admits(certificate, chain, errors, connection),
         };
     }
 
@@ -48,33 +53,30 @@ internal sealed class ServerCertificates
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(_options.Certificate);
         var certificate = X509Certificate2.CreateFromPemFile(_options.Certificate, _options.Key);
-        var authorities = new X509Certificate2Collection();
-        foreach (var file in _options.ClientAuthorities)
-        {
-            authorities.ImportFromPemFile(file);
-        }
-
         chain.RemoveAt(0);
-        return new Loaded(certificate, SslStreamCertificateContext.Create(certificate, chain, offline: true), authorities);
+        return new Loaded(certificate, SslStreamCertificateContext.Create(certificate, chain, offline: true), CertificateAuthorities.Load(_options.ClientAuthorities));
     }
 
-    private sealed record Loaded(X509Certificate2 Certificate, SslStreamCertificateContext Context, X509Certificate2Collection Authorities)
+    private sealed record Loaded(X509Certificate2 Certificate, SslStreamCertificateContext Context, CertificateAuthorities Authorities)
     {
-        public bool IsTrusted(X509Certificate certificate, SslPolicyErrors errors)
+        public bool Admits(X509Certificate certificate, X509Chain? chain, SslPolicyErrors errors, IFeatureCollection connection)
         {
-            if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) || Authorities.Count == 0)
+            if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
             {
                 return false;
             }
 
-            using var chain = new X509Chain();
-            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities);
-            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-            // id-kp-clientAuth: a server's certificate of the same authority is not a client's.
-            chain.ChainPolicy.ApplicationPolicy.Add(new System.Security.Cryptography.Oid("1.3.6.1.5.5.7.3.2"));
-            using var candidate = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-            return chain.Build(candidate);
+            // Copies: the handshake's own are gone after it.
+            var presented = new PresentedCertificate(
+                X509CertificateLoader.LoadCertificate(certificate.GetRawCertData()),
+                [.. (chain?.ChainPolicy.ExtraStore ?? []).Take(CertificateAuthorities.MostPresented).Select(other => X509CertificateLoader.LoadCertificate(other.RawDataMemory.Span))]);
+            if (Authorities.Judge(presented.Certificate, presented.Others, null) is not { IsTheirs: true, Problem: null })
+            {
+                return false;
+            }
+
+            connection.Set(presented);
+            return true;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Primitives;
 using Postern.Identity.ApiKeys;
 using Postern.Identity.BreakGlass;
+using Postern.Identity.Certificates;
 using Postern.Identity.Jwt;
 using Postern.Model;
 
@@ -21,6 +22,9 @@ internal enum CredentialShape : byte
 
     /// <summary>A bearer token (RFC 6750) that only its issuer can read.</summary>
     Opaque,
+
+    /// <summary>The client certificate of the connection.</summary>
+    Certificate,
 }
 
 /// <summary>One call's credential, taken apart and not verified.</summary>
@@ -42,6 +46,9 @@ internal sealed class Credential
     /// <summary>The token taken apart; null where it is none that can be.</summary>
     public BearerToken? Jwt { get; }
 
+    /// <summary>The connection's certificate, where that is the credential.</summary>
+    public PresentedCertificate? Certificate { get; private init; }
+
     /// <summary>Where the call comes from.</summary>
     public IPAddress? Source { get; }
 
@@ -60,6 +67,8 @@ internal sealed class Credential
             : text.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) && Password(text[Basic.Length..]) is { } password ? OfToken(password, source)
             : null;
     }
+
+    public static Credential Of(PresentedCertificate certificate, IPAddress? source) => new(CredentialShape.Certificate, "", null, source) { Certificate = certificate };
 
     public override string ToString() => Shape.ToString();
 

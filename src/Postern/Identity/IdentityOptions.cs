@@ -1,5 +1,7 @@
 using Postern.Configuration;
+using Postern.Identity.Certificates;
 using Postern.Identity.Federated;
+using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
 
 namespace Postern.Identity;
@@ -16,19 +18,37 @@ internal sealed record IdentityOptions
     /// <summary>Issuers of workload tokens, with the accounts that they may speak for. Needs accounts. Default: none.</summary>
     public IReadOnlyList<FederatedOptions> Federated { get; init; } = [];
 
+    /// <summary>Authorization servers that are asked what their opaque tokens mean (RFC 7662). Default: none.</summary>
+    public IReadOnlyList<IntrospectionOptions> Introspection { get; init; } = [];
+
+    /// <summary>Client certificates, and for whom they speak. Needs a listener with <c>clientCertificates</c>. Default: none.</summary>
+    public IReadOnlyList<CertificateOptions> Certificates { get; init; } = [];
+
     /// <summary>Which kinds of credential namespaces take. Default: every kind, everywhere.</summary>
     public IReadOnlyList<NamespaceCredentialOptions> Namespaces { get; init; } = [];
 
     /// <summary>Whose names callers can have: every source that names callers itself, and <c>postern</c> where the gate keeps accounts.</summary>
     internal IReadOnlyList<string> CallerIssuers() =>
-        [.. Issuers.Select(issuer => issuer.Name).Where(name => name.Length > 0), .. KeepsAccounts ? [Model.Caller.OwnIssuer] : (ReadOnlySpan<string>)[]];
+        [.. OwnNames().Select(entry => entry.Name).Where(name => name.Length > 0), .. KeepsAccounts ? [Model.Caller.OwnIssuer] : (ReadOnlySpan<string>)[]];
 
     /// <summary>Every issuer of JWTs with its place below <c>identity</c>, whoever its tokens speak for.</summary>
     internal IEnumerable<(string Place, IIssuerOptions Value)> AllIssuers() =>
         [.. Issuers.Select((issuer, i) => ($"issuers[{i}]", (IIssuerOptions)issuer)), .. Federated.Select((issuer, i) => ($"federated[{i}]", (IIssuerOptions)issuer))];
 
     /// <summary>The name of every entry, with its place below <c>identity</c>.</summary>
-    internal IEnumerable<(string Place, string Name)> AllNames() => AllIssuers().Select(issuer => (issuer.Place, issuer.Value.Name));
+    internal IEnumerable<(string Place, string Name)> AllNames() => [
+        .. AllIssuers().Select(issuer => (issuer.Place, issuer.Value.Name)),
+        .. Introspection.Select((entry, i) => ($"introspection[{i}]", entry.Name)),
+        .. Certificates.Select((entry, i) => ($"certificates[{i}]", entry.Name)),
+    ];
+
+    // Entries whose callers are called after them; the others' are accounts of the gate.
+    private IEnumerable<(string Name, bool IsIssuer)> OwnNames() => [
+        .. Issuers.Select(issuer => (issuer.Name, true)), .. Introspection.Select(entry => (entry.Name, true)), .. Certificates.Where(entry => entry.Account is null).Select(entry => (entry.Name, false)),
+    ];
+
+    /// <summary>Names by which a namespace can take the tokens of one issuer only.</summary>
+    internal IEnumerable<string> IssuerNames() => OwnNames().Where(entry => entry.IsIssuer).Select(entry => entry.Name);
 
     internal bool KeepsAccounts => Accounts is { Enabled: true };
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
+using Postern.Identity.Certificates;
 using Postern.Model;
 
 namespace Postern.Identity;
@@ -14,6 +15,7 @@ internal sealed class IdentitySources : IAsyncDisposable
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
     private readonly IReadOnlyList<IIdentitySource> _sources;
+    private readonly ClientCertificateIdentitySource? _certificates;
     private readonly VerifiedTokens _verified = new(RememberedTokens);
     private readonly FailedAttempts _failed;
     private readonly TimeProvider _time;
@@ -25,6 +27,7 @@ internal sealed class IdentitySources : IAsyncDisposable
     public IdentitySources(IReadOnlyList<IIdentitySource> sources, IdentitySources? before, TimeProvider time)
     {
         _sources = sources;
+        _certificates = Source<ClientCertificateIdentitySource>();
         _time = time;
         _failed = before?._failed ?? new FailedAttempts(time);
         _sweep = time.CreateTimer(static state => ((IdentitySources)state!).Sweep(), this, SweepEvery, SweepEvery);
@@ -35,6 +38,9 @@ internal sealed class IdentitySources : IAsyncDisposable
 
     /// <summary>Credentials remembered, for metrics.</summary>
     public int Remembered => _verified.Count;
+
+    /// <summary>Whether a connection's certificate can be a credential here.</summary>
+    public bool TakesCertificates => _certificates is not null;
 
     /// <summary>The source of a kind; null where none is configured.</summary>
     public T? Source<T>()
@@ -48,6 +54,25 @@ internal sealed class IdentitySources : IAsyncDisposable
 
     /// <summary>Counts a failed attempt that was made elsewhere than in a call.</summary>
     public void NoteFailure(IPAddress? source) => _failed.Add(source);
+
+    /// <summary>
+    /// Judges the credentials of one call on a connection that may have proved a certificate. A certificate that some entry takes is the call's credential, and then
+    /// its only one; any other is part of the transport.
+    /// </summary>
+    public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, PresentedCertificate? certificate, IPAddress? source, CancellationToken cancellation)
+    {
+        if (certificate is null || _certificates is null || _certificates.Look(certificate) is not { Entry: not null } known)
+        {
+            return AuthenticateAsync(authorization, source, cancellation);
+        }
+
+        if (authorization.Count > 0)
+        {
+            return new(Counted(source, Unauthenticated("Send one credential: the connection's certificate is one, and there is an authorization value beside it.", "certificate and authorization")));
+        }
+
+        return known.Token is { } token && token.Stands(_time.GetUtcNow()) ? new(token) : VerifyAsync(certificate, source, cancellation);
+    }
 
     /// <summary>Judges the credentials of one call. Completes synchronously, and allocates nothing, where the credential is known already.</summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
@@ -99,7 +124,7 @@ internal sealed class IdentitySources : IAsyncDisposable
     {
         if (_failed.IsExhausted(from))
         {
-            return new Refusal(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {from}") { RetryAfter = TimeSpan.FromSeconds(10) };
+            return TooMany(from);
         }
 
         if (Credential.Read(text, from) is not { } credential)
@@ -140,6 +165,22 @@ internal sealed class IdentitySources : IAsyncDisposable
         return result;
     }
 
+    private async ValueTask<AuthenticationResult> VerifyAsync(PresentedCertificate certificate, IPAddress? from, CancellationToken cancellation)
+    {
+        if (_failed.IsExhausted(from))
+        {
+            return TooMany(from);
+        }
+
+        var result = await _certificates!.VerifyAsync(Credential.Of(certificate, from), cancellation);
+        if (result.Counts)
+        {
+            _failed.Add(from);
+        }
+
+        return result;
+    }
+
     private IIdentitySource? SourceOf(Credential credential)
     {
         foreach (var source in _sources)
@@ -158,6 +199,9 @@ internal sealed class IdentitySources : IAsyncDisposable
         _failed.Add(from);
         return refusal;
     }
+
+    private static Refusal TooMany(IPAddress? from) =>
+        new(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {from}") { RetryAfter = TimeSpan.FromSeconds(10) };
 
     private static Refusal WrongPlace() => Unauthenticated("The credential may not come from this address.", "source address");
 

@@ -1,5 +1,7 @@
 using Postern.Configuration;
+using Postern.Identity.Certificates;
 using Postern.Identity.Federated;
+using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
 using Postern.Model;
 
@@ -10,7 +12,7 @@ internal static class IdentityValidator
 {
     public static void Validate(IdentityOptions options, string path, Problems problems)
     {
-        if (options.Issuers.Count == 0 && !options.KeepsAccounts)
+        if (options.Issuers.Count + options.Introspection.Count + options.Certificates.Count == 0 && !options.KeepsAccounts)
         {
             problems.Error($"{path}.issuers", "nobody could say who is calling; write issuers: [{ name: okta, issuer: \"https://example.okta.com\", audiences: [postern] }], or accounts: enabled for the gate's own keys");
         }
@@ -34,6 +36,8 @@ internal static class IdentityValidator
         }
 
         FederatedValidator.Validate(options, $"{path}.federated", problems);
+        IntrospectionValidator.Validate(options.Introspection, $"{path}.introspection", problems);
+        CertificateValidator.Validate(options, $"{path}.certificates", problems);
     }
 
     // One set of names over all sources: a record or a rule that names one means one.
@@ -54,7 +58,7 @@ internal static class IdentityValidator
             problems.Error($"{path}.accounts.keyLifetime", "is longer than longestKeyLifetime, so that no key could be made without saying how long it lives");
         }
 
-        string[] known = [.. CredentialWords.All, .. options.Issuers.Select(issuer => issuer.Name)];
+        string[] known = [.. CredentialWords.All, .. options.IssuerNames()];
         for (var i = 0; i < options.Namespaces.Count; i++)
         {
             for (var j = 0; j < options.Namespaces[i].Accept.Count; j++)
@@ -77,7 +81,7 @@ internal static class IdentityValidator
         }
     }
 
-    private static void ValidateKind(CallerKindOptions kind, string path, Problems problems)
+    internal static void ValidateKind(CallerKindOptions kind, string path, Problems problems)
     {
         var values = kind.Service.Count + kind.Agent.Count + kind.Human.Count;
         if (kind.Claim is null && values > 0)
@@ -90,7 +94,7 @@ internal static class IdentityValidator
         }
     }
 
-    private static bool IsSafeUrl(string text) =>
+    internal static bool IsSafeUrl(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url.UserInfo.Length == 0 && url.Fragment.Length == 0
         && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
 }

@@ -1,3 +1,4 @@
+using Postern.Identity.Certificates;
 using Postern.Model;
 
 namespace Postern.Pipeline;
@@ -8,7 +9,10 @@ internal sealed class AuthenticateStage(LimitStage limits)
     public ValueTask<Refusal?> RunAsync(Call call)
     {
         var headers = call.RequestHeaders;
-        var answer = call.State.Identity.AuthenticateAsync(headers.Authorization, call.Source, call.Lifetime.RequestAborted);
+        var identity = call.State.Identity;
+        // Asked of the connection only where it can matter: most gates have no such entry.
+        var certificate = identity.TakesCertificates ? call.Features.Get<PresentedCertificate>() : null;
+        var answer = identity.AuthenticateAsync(headers.Authorization, certificate, call.Source, call.Lifetime.RequestAborted);
         if (!answer.IsCompletedSuccessfully)
         {
             return AwaitAsync(call, answer);

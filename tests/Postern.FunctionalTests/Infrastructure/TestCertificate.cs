@@ -12,6 +12,8 @@ internal sealed class TestCertificate : IDisposable
 
     public TestCertificate() => Renew();
 
+    public string Folder => _folder;
+
     public string CertificateFile => Path.Combine(_folder, "tls.crt");
 
     public string KeyFile => Path.Combine(_folder, "tls.key");

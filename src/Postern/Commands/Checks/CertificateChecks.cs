@@ -22,6 +22,7 @@ internal static class CertificateChecks
             }
         }
 
+        CheckIdentity(options, problems, time);
         for (var i = 0; i < options.Engines.Temporal.Count; i++)
         {
             if (options.Engines.Temporal[i].Tls is { } tls)
@@ -29,6 +30,14 @@ internal static class CertificateChecks
                 CheckPair(tls.Certificate ?? "", tls.Key ?? "", $"engines.temporal[{i}].tls", problems, time);
                 CheckAuthorities(tls.Authorities, $"engines.temporal[{i}].tls.authorities", problems, time);
             }
+        }
+    }
+
+    private static void CheckIdentity(PosternOptions options, Problems problems, TimeProvider time)
+    {
+        for (var i = 0; i < options.Identity.Certificates.Count; i++)
+        {
+            CheckAuthorities(options.Identity.Certificates[i].Authorities, $"identity.certificates[{i}].authorities", problems, time);
         }
     }
 

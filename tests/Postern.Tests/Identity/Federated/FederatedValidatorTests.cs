@@ -30,7 +30,7 @@ public sealed class FederatedValidatorTests
     {
         using var folder = new ConfigurationFolder();
 
-        var problems = Parse(folder, "accounts: enabled", "federated: [{ name: c, issuer: \"https://c.example\", audiences: [postern], rules: [{ account: a }] }]");
+        var problems = IdentityLines.Problems(folder, "accounts: enabled", "federated: [{ name: c, issuer: \"https://c.example\", audiences: [postern], rules: [{ account: a }] }]");
 
         Assert.Contains(problems, p => p.Contains("identity.federated[0].rules[0].claims", StringComparison.Ordinal) && p.Contains("is required", StringComparison.Ordinal));
     }
@@ -40,7 +40,7 @@ public sealed class FederatedValidatorTests
     {
         using var folder = new ConfigurationFolder();
 
-        var problems = Parse(folder, "federated: [{ name: c, issuer: \"https://c.example\", audiences: [postern], rules: [{ claims: { sub: a }, account: a }] }]");
+        var problems = IdentityLines.Problems(folder, "federated: [{ name: c, issuer: \"https://c.example\", audiences: [postern], rules: [{ claims: { sub: a }, account: a }] }]");
 
         Assert.Contains(problems, p => p.Contains("identity.federated", StringComparison.Ordinal) && p.Contains("write accounts: enabled", StringComparison.Ordinal));
     }
@@ -54,7 +54,7 @@ public sealed class FederatedValidatorTests
     {
         using var folder = new ConfigurationFolder();
 
-        var problems = Parse(folder, "accounts: enabled", $"federated: [{{ {entry}, audiences: [postern], rules: [{{ claims: {{ sub: a }}, account: a }}] }}]");
+        var problems = IdentityLines.Problems(folder, "accounts: enabled", $"federated: [{{ {entry}, audiences: [postern], rules: [{{ claims: {{ sub: a }}, account: a }}] }}]");
 
         Assert.Contains(problems, p => p.Contains(expected, StringComparison.Ordinal));
     }
@@ -62,13 +62,6 @@ public sealed class FederatedValidatorTests
     private static List<string> Problems(string issuer, string claims)
     {
         using var folder = new ConfigurationFolder();
-        return Parse(folder, "accounts: enabled", $"federated: [{{ name: c, issuer: \"{issuer}\", audiences: [postern], rules: [{{ claims: {{ {claims} }}, account: a }}] }}]");
-    }
-
-    private static List<string> Parse(ConfigurationFolder folder, params string[] lines)
-    {
-        var at = ConfigurationFolder.Minimal.IndexOf("identity:\n", StringComparison.Ordinal) + "identity:\n".Length;
-        var text = ConfigurationFolder.Minimal.Insert(at, string.Concat(lines.Select(line => $"  {line}\n")));
-        return [.. folder.Parse(text).Problems.Select(problem => problem.ToString())];
+        return IdentityLines.Problems(folder, "accounts: enabled", $"federated: [{{ name: c, issuer: \"{issuer}\", audiences: [postern], rules: [{{ claims: {{ {claims} }}, account: a }}] }}]");
     }
 }
