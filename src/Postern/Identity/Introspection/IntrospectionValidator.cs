@@ -1,11 +1,14 @@
 using Postern.Configuration;
 using Postern.Identity.ApiKeys;
+using Postern.Identity.BreakGlass;
 
 namespace Postern.Identity.Introspection;
 
 /// <summary>Checks the servers that are asked about opaque tokens; above all that no token can go to two of them.</summary>
 internal static class IntrospectionValidator
 {
+    private static readonly string[] NotOpaque = [ApiKeyText.Prefix, BreakGlassCredential.Prefix, "eyJ"];
+
     public static void Validate(IReadOnlyList<IntrospectionOptions> options, string path, Problems problems)
     {
         for (var i = 0; i < options.Count; i++)
@@ -34,7 +37,7 @@ internal static class IntrospectionValidator
             problems.Error($"{path}.endpoint", $"{problems.Written($"{path}.endpoint")} can't be trusted with tokens; write an https:// URL (http:// only on loopback)");
         }
 
-        if (options.Prefix is { } prefix && (prefix.StartsWith(ApiKeyText.Prefix, StringComparison.Ordinal) || prefix.StartsWith("eyJ", StringComparison.Ordinal)))
+        if (options.Prefix is { } prefix && NotOpaque.Any(other => prefix.StartsWith(other, StringComparison.Ordinal)))
         {
             problems.Error($"{path}.prefix", $"'{prefix}' begins keys of the gate or JWTs, which are never sent to anybody; write what this server's opaque tokens begin with");
         }
