@@ -36,6 +36,9 @@ internal sealed class Credential
     private const string Bearer = "Bearer ";
     private const string Basic = "Basic ";
 
+    // The gate's refresh tokens open the token endpoint alone; here they must not be sent on to somebody as a secret of his.
+    private const string RefreshToken = "prt_";
+
     private Credential(CredentialShape shape, string token, BearerToken? jwt, IPAddress? source) => (Shape, Token, Jwt, Source) = (shape, token, jwt, source);
 
     public CredentialShape Shape { get; }
@@ -82,6 +85,11 @@ internal sealed class Credential
         if (token.StartsWith(BreakGlassCredential.Prefix, StringComparison.Ordinal))
         {
             return new Credential(CredentialShape.BreakGlass, token, null, source);
+        }
+
+        if (token.StartsWith(RefreshToken, StringComparison.Ordinal))
+        {
+            return null;
         }
 
         if (BearerToken.Read(Bearer + token) is { } jwt)

@@ -7,9 +7,9 @@ internal sealed record LoginRequest
 {
     public required string ClientId { get; init; }
 
-    public IReadOnlyList<string> Scopes { get; init; } = [];
+    public IReadOnlyList<string> Scopes { get; set; } = [];
 
-    public IReadOnlyList<string> Audiences { get; init; } = [];
+    public IReadOnlyList<string> Audiences { get; set; } = [];
 
     /// <summary>Where the client waits for the code; null for a device.</summary>
     public string? RedirectUri { get; init; }

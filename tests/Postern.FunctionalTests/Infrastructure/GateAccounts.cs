@@ -9,12 +9,12 @@ using Postern.Tokens;
 namespace Postern.FunctionalTests.Infrastructure;
 
 /// <summary>Writes accounts and keys into a gate's own store, as another gate that shares it does.</summary>
-internal sealed class GateAccounts(Gate gate) : IAsyncDisposable
+internal sealed class GateAccounts(Gate gate, SqlStore? store = null) : IAsyncDisposable
 {
     /// <summary>Line of <c>identity:</c> that turns accounts on.</summary>
     public const string Configuration = "  accounts: enabled";
 
-    private readonly SqlStore _store = StoreFactory.Create(new StorageOptions(), Path.Combine(gate.Folder, "data"), TimeProvider.System);
+    private readonly SqlStore _store = store ?? StoreFactory.Create(new StorageOptions(), Path.Combine(gate.Folder, "data"), TimeProvider.System);
     private readonly Sealer _sealer = new SealKeys(Path.Combine(gate.Folder, "data", "keys", "credential"), TimeProvider.System, NullLogger.Instance).For("credentials");
 
     public IStore Store => _store;

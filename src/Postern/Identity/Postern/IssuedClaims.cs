@@ -10,6 +10,8 @@ namespace Postern.Identity.Postern;
 /// </summary>
 internal sealed record IssuedClaims
 {
+    // Lists have setters: to the serializer's generated code an init that isn't written is null.
+
     /// <summary>The claim's name.</summary>
     public const string Claim = "postern";
 
@@ -23,27 +25,27 @@ internal sealed record IssuedClaims
 
     public string? Display { get; init; }
 
-    public IReadOnlyList<string> Groups { get; init; } = [];
+    public IReadOnlyList<string> Groups { get; set; } = [];
 
     /// <summary>The issuer's claims: a deny may name any of them, so that none may be lost on the way.</summary>
     public JsonElement? Claims { get; init; }
 
     /// <summary>Sets of namespace patterns; one of each set must match.</summary>
-    public IReadOnlyList<IReadOnlyList<string>> Namespaces { get; init; } = [];
+    public IReadOnlyList<IReadOnlyList<string>> Namespaces { get; set; } = [];
 
-    public IReadOnlyList<string> Roles { get; init; } = [];
+    public IReadOnlyList<string> Roles { get; set; } = [];
 
     /// <summary>Networks that it may come from.</summary>
-    public IReadOnlyList<string> Sources { get; init; } = [];
+    public IReadOnlyList<string> Sources { get; set; } = [];
 
     /// <summary>Id of the key that it was got with: it ends with it.</summary>
     public string? Key { get; init; }
 
     /// <summary>Ids of accounts and users among its actors: it ends with each.</summary>
-    public IReadOnlyList<string> Actors { get; init; } = [];
+    public IReadOnlyList<string> Actors { get; set; } = [];
 
     /// <summary>Ids (<c>jti</c>) of the tokens that it was exchanged for: it ends with each.</summary>
-    public IReadOnlyList<string> From { get; init; } = [];
+    public IReadOnlyList<string> From { get; set; } = [];
 
     public JsonNode Write() => JsonSerializer.SerializeToNode(this, IssuedJson.Default.IssuedClaims)!;
 
