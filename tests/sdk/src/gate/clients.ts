@@ -32,8 +32,13 @@ export class RunningWorker {
     private readonly running: Promise<void>,
   ) {}
 
-  static async start(gate: string, token: string, options: Partial<WorkerOptions> = {}): Promise<RunningWorker> {
-    const connection = await NativeConnection.connect({ address: gate, tls: false, apiKey: token });
+  /** Without a token it sends none: where something stands before the gate that does. */
+  static async start(gate: string, token: string | undefined, options: Partial<WorkerOptions> = {}): Promise<RunningWorker> {
+    return await RunningWorker.on(await NativeConnection.connect({ address: gate, tls: false, ...(token === undefined ? {} : { apiKey: token }) }), options);
+  }
+
+  /** On a connection that is the worker's from now on. */
+  static async on(connection: NativeConnection, options: Partial<WorkerOptions> = {}): Promise<RunningWorker> {
     try {
       const worker = await Worker.create({ connection, namespace: 'payments', taskQueue: 'payments', workflowBundle, activities, ...options });
       const running = worker.run();

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,7 +22,8 @@ export interface Addresses {
 }
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..');
-const built = (project: string, program: string) => join(root, 'artifacts/bin', project, process.env['POSTERN_BUILD'] ?? 'release', program);
+/** A program as it was built. */
+export const built = (project: string, program: string) => join(root, 'artifacts/bin', project, process.env['POSTERN_BUILD'] ?? 'release', program);
 
 /** A child process that ends with the test, whatever becomes of the test. */
 export class Running {
@@ -30,8 +31,8 @@ export class Running {
   readonly exited: Promise<number | null>;
   errors = '';
 
-  constructor(program: string, args: string[]) {
-    this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(program: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
+    this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.exited = new Promise((done) => {
       this.#child.once('exit', (code) => done(code));
       this.#child.once('error', (e) => {
@@ -137,3 +138,12 @@ export async function until<T>(what: string, milliseconds: number, ask: () => T 
     await new Promise((done) => setTimeout(done, 50));
   }
 }
+
+/** A port on loopback that nobody has at the moment. */
+export const freePort = () =>
+  new Promise<number>((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => done(port));
+    });
+  });

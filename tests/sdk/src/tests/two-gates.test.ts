@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { clientOf, RunningWorker } from '../gate/clients.js';
-import { type Running, serve, until } from '../gate/processes.js';
+import { freePort, type Running, serve, until } from '../gate/processes.js';
 import { accountToken, personToken } from '../gate/tokens.js';
 import type * as workflows from '../workflows/payments.js';
 import { Neighbours } from './neighbours.js';
@@ -58,14 +58,6 @@ class Balancer {
     socket.once('close', () => this.#open.delete(socket));
   }
 }
-
-const freePort = () =>
-  new Promise<number>((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 
 describe('two gates behind a balancer', LIMIT, () => {
   const all = new Neighbours();
