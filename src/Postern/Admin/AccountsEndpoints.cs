@@ -103,7 +103,7 @@ internal static class AccountsEndpoints
         }
 
         return call.Match(ETag(account)) ?? OfOneself(call, account.Name)
-            ?? await call.WriteAsync(account.Name, (store, cancellation) => store.DeleteAccountAsync(account.Id, account.Version, cancellation)) ?? ManagementAnswer.NoContent();
+            ?? await call.WriteAsync(account.Name, (store, cancellation) => store.DeleteAccountAsync(account.Id, call.HasMatch ? account.Version : null, cancellation)) ?? ManagementAnswer.NoContent();
     }
 
     /// <summary>

@@ -14,6 +14,9 @@ namespace Postern.Admin;
 /// </summary>
 internal static class KeysEndpoints
 {
+    private const int MostTurns = 20;
+    private static readonly TimeSpan NextTurn = TimeSpan.FromMilliseconds(100);
+
     // Two at once must not both find room for the last key.
     private static readonly SemaphoreSlim s_counting = new(1, 1);
 
@@ -63,7 +66,7 @@ internal static class KeysEndpoints
         }
 
         var (key, text) = Make(call, owner.Id, body);
-        return await AddAsync(call, owner, key)
+        return await AddAsync(call, owner, key, $"{owner.Name}/{key.Id}")
             ?? ManagementAnswer.Created(new CreatedKey(View(key, owner, null, call.Now), text), Json.Default.CreatedKey, $"/v1/keys/{key.Id}", ETag(key));
     }
 
@@ -99,22 +102,16 @@ internal static class KeysEndpoints
             Name = old.Key.Name, ExpiresAt = body.ExpiresAt, Sources = old.Key.Sources, Namespaces = old.Key.Namespaces, Roles = old.Key.Roles,
         });
         key = key with { Replaces = old.Key.Id };
-        if (await AddAsync(call, owner, key) is { } notMade)
+        if (await AddAsync(call, owner, key, $"{owner.Name}/{old.Key.Id}, replaced by {key.Id}") is { } notMade)
         {
             return notMade;
         }
 
+        // Where this fails the new key is there all the same, and its text is nowhere else: it is handed out, and the answer shows that the old one goes on.
         var end = call.Now.AddSeconds(body.RetireAfterSeconds);
-        var retired = body.RetireAfterSeconds == 0 ? old.Key with { RevokedAt = call.Now } : end < old.Key.ExpiresAt ? old.Key with { ExpiresAt = end } : old.Key;
-        if (!ReferenceEquals(retired, old.Key) && await call.WriteAsync(old.Key.Id, (store, cancellation) => store.UpdateAsync(retired, cancellation)) is not null)
-        {
-            // The new key is there and its text is nowhere else: it is handed out, and the answer shows that the old one goes on.
-            retired = Find(call)?.Key ?? old.Key;
-        }
-
-        var use = (await UsesAsync(call, [old])).GetValueOrDefault(old.Key.Id);
+        var (retired, _) = await ChangeAsync(call, old.Key, call.Target!, k => body.RetireAfterSeconds == 0 ? k with { RevokedAt = call.Now } : end < k.ExpiresAt ? k with { ExpiresAt = end } : k);
         return ManagementAnswer.Created(
-            new RotatedKey(View(key, owner, null, call.Now), text, View(retired, owner, use, call.Now)), Json.Default.RotatedKey, $"/v1/keys/{key.Id}", ETag(key));
+            new RotatedKey(View(key, owner, null, call.Now), text, View(retired, owner, await LastUseAsync(call, old), call.Now)), Json.Default.RotatedKey, $"/v1/keys/{key.Id}", ETag(key));
     }
 
     public static async Task<ManagementAnswer> RevokeAsync(ManagementCall call)
@@ -129,14 +126,8 @@ internal static class KeysEndpoints
             return refused;
         }
 
-        var revoked = key.Key.RevokedAt is null ? key.Key with { RevokedAt = call.Now } : key.Key;
-        if (key.Key.RevokedAt is null && await call.WriteAsync(key.Key.Id, (store, cancellation) => store.UpdateAsync(revoked, cancellation)) is { } notDone)
-        {
-            return notDone;
-        }
-
-        // It is revoked; when it was last used is beside the point where the store can't say.
-        return ManagementAnswer.Ok(View(revoked, owner, key.Stored, call.Now), Json.Default.KeyView);
+        var (revoked, notDone) = await ChangeAsync(call, key.Key, $"{owner.Name}/{key.Key.Id}", k => k.RevokedAt is null ? k with { RevokedAt = call.Now } : k);
+        return notDone ?? ManagementAnswer.Ok(View(revoked, owner, await LastUseAsync(call, key), call.Now), Json.Default.KeyView);
     }
 
     /// <summary>A key and its text, which is kept nowhere.</summary>
@@ -181,25 +172,24 @@ internal static class KeysEndpoints
             return Credential(call) is null ? NotAllowed(call, "Keys of one's own account are made with a key of it: a token or a certificate can't become one that lasts.") : null;
         }
 
-        if (May(call.Policy, call, Permission.AccountManage))
+        if (MayManageAccounts(call.Policy, new Circumstances(call.Source, call.Now)) == DecisionKind.Allow)
         {
             return null;
         }
 
+        // From wherever and whenever it may.
         var held = call.State.Policy.For(owner.ToCaller(CredentialKind.ApiKey, null, DateTimeOffset.MaxValue));
-        return May(held, call, Permission.AccountManage) ? NotAllowed(call, $"{owner.Name} may account.manage, and you may not.") : null;
+        return MayManageAccounts(held, default) == DecisionKind.Deny ? null : NotAllowed(call, $"{owner.Name} may account.manage, and you may not.");
     }
 
-    // Whether a caller may, or could from somewhere.
-    private static bool May(CallerPolicy policy, ManagementCall call, Permission permission) =>
-        policy.DecideAll([ManagementApi.Demand(permission, isOpen: false)], new Circumstances(ReferenceEquals(policy, call.Policy) ? call.Source : null, call.Now), out _).Kind
-            is DecisionKind.Allow || (!ReferenceEquals(policy, call.Policy) && policy.DecideAll([ManagementApi.Demand(permission, isOpen: false)], new Circumstances(null, default), out _).Kind != DecisionKind.Deny);
+    private static DecisionKind MayManageAccounts(CallerPolicy policy, in Circumstances circumstances) =>
+        policy.DecideAll([ManagementApi.Demand(Permission.AccountManage, isOpen: false)], circumstances, out _).Kind;
 
-    // What is narrower than its account looks after itself alone: another key may be wider.
-    private static ManagementAnswer? MayTouch(ManagementCall call, KnownKey key) =>
-        !call.IsOwn || call.Caller.CredentialId == key.Key.Id || Credential(call) is not { } own || !OwnKey.IsNarrowed(own)
-            ? null
-            : NotAllowed(call, "The key that you came with is narrowed, and this is another one.");
+    // What is narrower than its account looks after itself alone, since another key may be wider.
+    private static ManagementAnswer? MayTouch(ManagementCall call, KnownKey key) => !call.IsOwn ? null
+        : Credential(call) is not { } own ? NotAllowed(call, "Keys of one's own account are looked after with a key of it.")
+        : own.Id == key.Key.Id || !OwnKey.IsNarrowed(own) ? null
+        : NotAllowed(call, "The key that you came with is narrowed, and this is another one.");
 
     private static ManagementAnswer NotAllowed(ManagementCall call, string why)
     {
@@ -207,7 +197,7 @@ internal static class KeysEndpoints
         return ManagementAnswer.Refuse(new Refusal(RefusalReason.NotAllowed, $"Request unauthorized. {why}", $"{call.Caller.Name}: {why}"));
     }
 
-    private static async Task<ManagementAnswer?> AddAsync(ManagementCall call, Principal owner, ApiKey key)
+    private static async Task<ManagementAnswer?> AddAsync(ManagementCall call, Principal owner, ApiKey key, string target)
     {
         await s_counting.WaitAsync(call.Http.RequestAborted);
         try
@@ -218,11 +208,33 @@ internal static class KeysEndpoints
                 return ManagementAnswer.Conflict($"{owner.Name} has {most} live keys, which is the most (keysPerAccount): revoke one.");
             }
 
-            return await call.WriteAsync($"{owner.Name}/{key.Id}", (store, cancellation) => store.CreateAsync(key, cancellation));
+            return await call.WriteAsync(target, (store, cancellation) => store.CreateAsync(key, cancellation));
         }
         finally
         {
             s_counting.Release();
+        }
+    }
+
+    // Who ends a key doesn't care who else changed it a moment ago: it is read again and ended, unless If-Match says which one was meant.
+    private static async Task<(ApiKey Key, ManagementAnswer? Refused)> ChangeAsync(ManagementCall call, ApiKey key, string target, Func<ApiKey, ApiKey> change)
+    {
+        for (var turn = 0; ; turn++)
+        {
+            var next = change(key);
+            if (ReferenceEquals(next, key))
+            {
+                return (key, null);
+            }
+
+            var refused = await call.WriteAsync(target, (store, cancellation) => store.UpdateAsync(next, cancellation));
+            if (refused is not { Status: 412 } || turn == MostTurns || call.HasMatch)
+            {
+                return (refused is null ? next : key, refused);
+            }
+
+            await Task.Delay(NextTurn, call.Http.RequestAborted);
+            key = call.Accounts.Directory.FindKey(key.Id)?.Key ?? key;
         }
     }
 
@@ -233,6 +245,19 @@ internal static class KeysEndpoints
     {
         var uses = await UsesAsync(call, keys);
         return [.. keys.Select(key => View(key.Key, owner, uses.GetValueOrDefault(key.Key.Id), call.Now))];
+    }
+
+    // Beside what was done: where the store can't say, what this gate knows.
+    private static async Task<KeyUse?> LastUseAsync(ManagementCall call, KnownKey key)
+    {
+        try
+        {
+            return (await UsesAsync(call, [key])).GetValueOrDefault(key.Key.Id);
+        }
+        catch (StoreUnavailableException)
+        {
+            return key.Use.At is { } at ? new KeyUse(key.Key.Id, at, key.Use.From?.ToString()) : key.Stored;
+        }
     }
 
     // What the store knows of all gates, and this gate of the last seconds. Where the store is away nobody is told that a key was never used: it would be deleted.

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Audit;
 using Postern.Hosting;
+using Postern.Identity;
 using Postern.Identity.Accounts;
 using Postern.Model;
 using Postern.Pipeline;
@@ -21,6 +22,9 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
     public const string Engine = "postern";
 
     private static readonly Refusal NotRecorded = new(RefusalReason.CannotTell, "The call can't be recorded at the moment, and what can't be recorded is not done.", "audit");
+
+    // What proves itself without a source of identity is bounded here, as those bound theirs.
+    private readonly FailedAttempts _failed = new(time);
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -78,7 +82,13 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
     {
         try
         {
-            return await AuthenticateAsync(call) ?? Check(call) ?? Authorize(call) ?? await call.Route.AnswerAsync(call);
+            var answer = await AuthenticateAsync(call) ?? Check(call) ?? Authorize(call) ?? await call.Route.AnswerAsync(call);
+            if (call.Route.Permission == Permission.None && answer.Refusal?.Reason == RefusalReason.Unauthenticated)
+            {
+                _failed.Add(call.Source);
+            }
+
+            return answer;
         }
         catch (StoreUnavailableException e)
         {
@@ -95,18 +105,26 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
         }
     }
 
-    private static async Task<ManagementAnswer?> AuthenticateAsync(ManagementCall call)
+    private async Task<ManagementAnswer?> AuthenticateAsync(ManagementCall call)
     {
         if (call.Route.Permission == Permission.None)
         {
             // Proves itself by what it redeems.
-            return null;
+            return _failed.IsExhausted(call.Source)
+                ? ManagementAnswer.Refuse(new Refusal(RefusalReason.Limited, "Too many failed authentications from this address.", $"source {call.Source}") { RetryAfter = TimeSpan.FromSeconds(10) })
+                : null;
         }
 
         var (token, refusal) = await call.State.Identity.AuthenticateAsync(call.Http.Request.Headers.Authorization, call.Source, call.Http.RequestAborted);
         if (token is null)
         {
             return ManagementAnswer.Refuse(refusal ?? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated."));
+        }
+
+        // A token that was made for some engines is good for those; who manages the gate manages it before all of them.
+        if (!call.Route.IsForAnyCaller && !token.Caller.Engines.IsEmpty && call.State.Engines.Any(engine => !token.Caller.Engines.Contains(engine.Name)))
+        {
+            return ManagementAnswer.Refuse(new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The token was made for some engines only.", "aud"));
         }
 
         call.Take(token);

@@ -111,6 +111,9 @@ internal sealed class ManagementCall(HttpContext http, GateState state, AccountS
         }
     }
 
+    /// <summary>Whether the client says which version it means.</summary>
+    public bool HasMatch => http.Request.Headers.IfMatch is { Count: > 0 } match && match != "*";
+
     /// <summary>
     /// The version that a change was made from, compared with the one that is there: null where it may go on.
     /// </summary>
@@ -193,6 +196,6 @@ internal sealed class ManagementCall(HttpContext http, GateState state, AccountS
         e.Message.Contains("could not be mapped", StringComparison.Ordinal) ? "there is no such member"
         : e.Message.Contains("missing required", StringComparison.Ordinal) ? "a member that is required is missing"
         : e.Message.Contains("uplicate", StringComparison.Ordinal) ? "the member stands there twice"
-        : e.LineNumber is { } line && e.Path is null or "$" ? $"the body isn't JSON of the right shape (line {(e.LineNumber ?? 0) + 1})"
+        : e.Path is null or "$" ? $"the body isn't JSON of the right shape (line {(e.LineNumber ?? 0) + 1})"
         : "the value is of another type or form";
 }

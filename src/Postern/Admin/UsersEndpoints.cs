@@ -93,7 +93,7 @@ internal static class UsersEndpoints
         }
 
         return call.Match(ETag(user)) ?? AccountsEndpoints.OfOneself(call, user.Name)
-            ?? await call.WriteAsync(user.Name, (store, cancellation) => store.DeleteUserAsync(user.Id, user.Version, cancellation)) ?? ManagementAnswer.NoContent();
+            ?? await call.WriteAsync(user.Name, (store, cancellation) => store.DeleteUserAsync(user.Id, call.HasMatch ? user.Version : null, cancellation)) ?? ManagementAnswer.NoContent();
     }
 
     /// <summary>What is wrong with a password that is about to be kept; its text is never repeated.</summary>

@@ -14,7 +14,7 @@ internal sealed record PosternOptions
     [Required("[{ address: 0.0.0.0:7233, tls: { certificate: tls.crt, key: tls.key } }]")]
     public IReadOnlyList<ListenOptions> Listen { get; init; } = [];
 
-    /// <summary>Health, readiness, metrics, reload. Default 127.0.0.1:7239.</summary>
+    /// <summary>Health, readiness, metrics, reload, and the management API. Default 127.0.0.1:7239.</summary>
     public AdminOptions Admin { get; init; } = new();
 
     /// <summary>Listener for public keys only. Default: none, the keys are then served on the admin listener.</summary>

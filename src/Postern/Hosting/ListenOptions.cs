@@ -45,7 +45,7 @@ internal enum ClientCertificates { None, Optional, Required }
 /// <summary>The admin listener.</summary>
 internal sealed record AdminOptions
 {
-    /// <summary>IP address and port. Default 127.0.0.1:7239. Never the public listener's.</summary>
+    /// <summary>IP address and port. Default 127.0.0.1:7239. Never the public listener's. It has no TLS: on any other address put something before it that has.</summary>
     public string Address { get; init; } = "127.0.0.1:7239";
 }
 

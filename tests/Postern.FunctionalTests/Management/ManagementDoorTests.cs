@@ -67,6 +67,39 @@ public sealed class ManagementDoorTests
     }
 
     [Fact]
+    public async Task StoreThatWasNeverRead_IsNoNo()
+    {
+        await using var gate = await Gate.StartAsync(Setup with { Extra = "storage: { postgres: \"Host=127.0.0.1;Port=1;Username=x;Database=x\" }" });
+        gate.Logs.Expect(line => line.Category.Contains("StoreFeed", StringComparison.Ordinal));
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        foreach (var path in new[] { "/v1/accounts", "/v1/accounts/one", "/v1/keys/nothing", "/v1/users", "/v1/revocations" })
+        {
+            (await root.GetAsync(path)).IsProblem(503, "cannot-tell");
+        }
+
+        (await root.GetAsync("/v1/whoami")).Is(200);
+    }
+
+    [Fact]
+    public async Task WhatCannotBeRecorded_IsNotDone()
+    {
+        await using var gate = await Gate.StartAsync(Setup);
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        await root.AccountAsync("one");
+        gate.Logs.Expect(line => line.Category.Contains("Audit", StringComparison.Ordinal) || line.Text.Contains("record of management call", StringComparison.Ordinal));
+        Directory.Move(gate.Audit.Folder, gate.Audit.Folder + ".away");
+        await File.WriteAllTextAsync(gate.Audit.Folder, "", TestContext.Current.CancellationToken);
+        (await root.PostAsync("/v1/accounts", """{"name":"two"}""")).IsProblem(503, "cannot-tell");
+        (await root.DeleteAsync("/v1/accounts/one")).IsProblem(503, "cannot-tell");
+        (await root.GetAsync("/v1/accounts")).IsProblem(503, "cannot-tell");
+
+        File.Delete(gate.Audit.Folder);
+        Directory.Move(gate.Audit.Folder + ".away", gate.Audit.Folder);
+        var listed = await Eventually.AnswersAsync(() => root.GetAsync("/v1/accounts"), answer => answer.Status == 200);
+        Assert.Equal("one", Assert.Single(listed.Json.GetProperty("items").EnumerateArray()).GetProperty("name").GetString());
+    }
+
+    [Fact]
     public async Task EveryCall_LeavesOneRecord_WithWhoWhatAndWhy()
     {
         await using var gate = await Gate.StartAsync(Setup);

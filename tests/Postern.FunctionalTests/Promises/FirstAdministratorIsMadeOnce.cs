@@ -73,6 +73,23 @@ public sealed class FirstAdministratorIsMadeOnce
         (await elsewhere.GetAsync("/v1/accounts")).IsProblem(401, "unauthenticated");
     }
 
+    [Fact]
+    public async Task Guesses_AreBounded()
+    {
+        await using var gate = await Gate.StartAsync(Setup);
+        ApiAnswer answer;
+        var guesses = 0;
+        do
+        {
+            using var holder = new ManagementApiClient(gate, Postern.Identity.ApiKeys.ApiKeyText.Create("pbt_").Text);
+            answer = await holder.PostAsync("/v1/bootstrap", "{}");
+        }
+        while (answer.Status == 401 && ++guesses < 5000);
+
+        answer.IsProblem(429, "limited");
+        Assert.True(answer.Headers.ContainsKey("Retry-After"));
+    }
+
     private static async Task<(int Exit, string Output, string Error)> InitAsync(Gate gate, params string[] more)
     {
         using var output = new StringWriter();

@@ -118,6 +118,40 @@ public sealed class NobodyGivesWhatHeHasNot
     }
 
     [Fact]
+    public async Task TokenOfAnAccount_ShowsItsKeys_AndMakesNoneThatLasts()
+    {
+        await using var gate = await Gate.StartAsync(Setup with { Extra = TokenClient.Configuration });
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        await root.AccountAsync("worker");
+        var (id, key) = await root.KeyAsync("worker");
+        using var tokens = new TokenClient(gate.GrpcAddress);
+        using var worker = new ManagementApiClient(gate, await tokens.ByKeyAsync("worker", key));
+        (await worker.GetAsync("/v1/accounts/worker/keys")).Is(200);
+        (await worker.PostAsync("/v1/accounts/worker/keys", "{}")).IsProblem(403, "not-allowed");
+        (await worker.PostAsync($"/v1/keys/{id}/rotate", "{}")).IsProblem(403, "not-allowed");
+        (await worker.PostAsync($"/v1/keys/{id}/revoke")).IsProblem(403, "not-allowed");
+    }
+
+    [Fact]
+    public async Task TokenForSomeEngines_ManagesNothing()
+    {
+        await using var gate = await Gate.StartAsync(Setup with
+        {
+            Extra = TokenClient.Configuration, EngineExtra = "- { name: other, hosts: [other.test], addresses: [\"127.0.0.1:1\"], credential: { mint: { audience: other } } }",
+        });
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        await root.AccountAsync("admin");
+        var (_, key) = await root.KeyAsync("admin");
+        using var tokens = new TokenClient(gate.GrpcAddress);
+        using var whole = new ManagementApiClient(gate, await tokens.ByKeyAsync("admin", key));
+        (await whole.GetAsync("/v1/accounts")).Is(200);
+        using var narrowed = new ManagementApiClient(gate, await tokens.ByKeyAsync("admin", key, ("audience", TokenClient.Engine)));
+        (await narrowed.GetAsync("/v1/accounts")).IsProblem(401, "unauthenticated");
+        (await narrowed.GetAsync("/v1/accounts/admin/keys")).IsProblem(401, "unauthenticated");
+        (await narrowed.GetAsync("/v1/whoami")).Is(200);
+    }
+
+    [Fact]
     public async Task Administrator_CannotTakeHimselfOut()
     {
         await using var gate = await Gate.StartAsync(Setup);
