@@ -92,7 +92,8 @@ internal sealed class ManagementAnswer
 
         response.ContentType = IsProblem ? "application/problem+json" : "application/json";
         response.ContentLength = body.Length;
-        await response.Body.WriteAsync(body, context.RequestAborted);
+        // A client that has gone away is no error of ours: such a write does nothing.
+        await response.Body.WriteAsync(body, CancellationToken.None);
         return body.Length;
     }
 

@@ -5,6 +5,8 @@ using Postern.Audit;
 using Postern.Hosting;
 using Postern.Identity;
 using Postern.Identity.Accounts;
+using Postern.Identity.ApiKeys;
+using Postern.Identity.BreakGlass;
 using Postern.Model;
 using Postern.Pipeline;
 using Postern.Policy;
@@ -22,6 +24,8 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
     public const string Engine = "postern";
 
     private static readonly Refusal NotRecorded = new(RefusalReason.CannotTell, "The call can't be recorded at the moment, and what can't be recorded is not done.", "audit");
+
+    private static readonly string[] Secrets = [ApiKeyText.Prefix, BootstrapToken.Prefix, BreakGlassCredential.Prefix, "eyJ"];
 
     // What proves itself without a source of identity is bounded here, as those bound theirs.
     private readonly FailedAttempts _failed = new(time);
@@ -162,7 +166,7 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
             return null;
         }
 
-        call.Target = call.Values.Any() ? string.Join('/', call.Values) : null;
+        call.Target = call.Values.Any() ? Shown(string.Join('/', call.Values)) : null;
         var demand = Demand(route.Permission, route.IsForAnyCaller);
         call.Decision = Decide(call, demand);
         if (!call.Decision.IsAllowed && route.Own?.Invoke(call) is { } owner && IsSame(owner, call.Caller))
@@ -233,7 +237,10 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
 
     private static ManagementAnswer Unknown() => ManagementAnswer.Refuse(new Refusal(RefusalReason.UnknownOperation, "The management API has no such path; /v1/openapi.json lists all.", "path"));
 
-    private static string Shown(string path) => path.Length <= 200 ? path : path[..200];
+    /// <summary>Whether a text is, or holds, what nobody should have put there: a key, a one-time token, a JWT.</summary>
+    public static bool LooksSecret(string text) => Secrets.Any(mark => text.Contains(mark, StringComparison.Ordinal));
+
+    private static string Shown(string text) => LooksSecret(text) ? "(withheld: it looks like a secret)" : text.Length <= 200 ? text : text[..200];
 
     private static partial class Log
     {

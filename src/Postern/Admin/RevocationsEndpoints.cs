@@ -31,6 +31,7 @@ internal static class RevocationsEndpoints
 
         var checks = new FieldChecks().Text("value", body.Value, 512).Between("until", body.Until, call.Now, DateTimeOffset.MaxValue, "");
         checks = body.Value.Length == 0 ? checks.Add("value", "is empty") : checks;
+        checks = ManagementApi.LooksSecret(body.Value) ? checks.Add("value", "looks like a credential itself; name a token by its jti, and end a key at /v1/keys/{id}/revoke") : checks;
         checks = body.Kind == RevokedKind.Caller && !body.Value.Contains('/') ? checks.Add("value", "is a caller's name with its issuer: okta/alice@example.com") : checks;
         if (checks.Refused is { } wrong)
         {

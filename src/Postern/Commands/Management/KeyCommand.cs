@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Postern.Admin;
 using Postern.Configuration;
+using Postern.Identity.ApiKeys;
 using static Postern.Commands.Management.ManagementClient;
 
 namespace Postern.Commands.Management;
@@ -76,7 +77,7 @@ internal static class KeyCommand
             return ExitCodes.Usage;
         }
 
-        var rotated = await client.SendAsync(HttpMethod.Post, $"/v1/keys/{Segment(parsed.GetRequiredValue(Id))}/rotate",
+        var rotated = await client.SendAsync(HttpMethod.Post, $"/v1/keys/{Segment(IdOf(parsed))}/rotate",
             new Rotation { RetireAfterSeconds = (int)retireAfter.TotalSeconds, ExpiresAt = expires }, ManagementJson.Default.Rotation, null, cancellation);
         if (rotated.IsDone)
         {
@@ -93,7 +94,7 @@ internal static class KeyCommand
 
     private static async Task<int> RevokeAsync(ParseResult parsed, ManagementClient client, CommandOutput output, CancellationToken cancellation)
     {
-        var revoked = await client.SendAsync(HttpMethod.Post, $"/v1/keys/{Segment(parsed.GetRequiredValue(Id))}/revoke", null, null, cancellation);
+        var revoked = await client.SendAsync(HttpMethod.Post, $"/v1/keys/{Segment(IdOf(parsed))}/revoke", null, null, cancellation);
         if (revoked.IsDone)
         {
             Shown.One(output, revoked.Body);
@@ -101,6 +102,9 @@ internal static class KeyCommand
 
         return revoked.Exit;
     }
+
+    // Whoever has the whole text at hand gives that; it goes no further.
+    private static string IdOf(ParseResult parsed) => ApiKeyText.IdOf(parsed.GetRequiredValue(Id)) ?? parsed.GetRequiredValue(Id);
 
     private static string From(JsonElement key) => Shown.Member(key, "lastUsedFrom") is { Length: > 0 } from ? $" from {from}" : "";
 
