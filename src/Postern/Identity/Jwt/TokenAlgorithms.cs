@@ -36,7 +36,8 @@ internal static class TokenAlgorithms
     /// public one, since then every reader can sign.
     /// </summary>
     public static bool IsUsable(JsonWebKey key) =>
-        key.Use is null or "" or "sig"
+        // "jwt-svid" is how a SPIFFE trust bundle calls its keys for tokens.
+        key.Use is null or "" or "sig" or "jwt-svid"
         && (key.KeyOps.Count == 0 || key.KeyOps.Contains("verify"))
         && string.IsNullOrEmpty(key.D)
         && All.Any(algorithm => Fits(algorithm, key))

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Postern.FunctionalTests.Infrastructure;
 using Postern.Identity;
 using Postern.Model;
 
@@ -149,7 +150,7 @@ public sealed class FederatedIdentitySourceTests
     public async Task Token_OfAnotherIssuer_IsNotTaken()
     {
         await using var bench = await FederatedBench.StartAsync();
-        var key = FunctionalTests.Infrastructure.TestKey.Es256("key-1");
+        var key = TestKey.Es256("key-1");
 
         Assert.Contains("issuer is none that this gate trusts", (await bench.RefusalAsync(bench.Mint(claims => claims["iss"] = "https://other.example", key))).Text, StringComparison.Ordinal);
         Assert.Contains("not valid", (await bench.RefusalAsync(bench.Mint(key: key))).Text, StringComparison.Ordinal);
@@ -165,6 +166,24 @@ public sealed class FederatedIdentitySourceTests
 
         Assert.True((await bench.RefusalAsync(bench.Mint(claims => claims["sub"] = subject))).Text.Contains("no sub", StringComparison.Ordinal), what);
         await bench.VerifiedAsync(bench.Mint());
+    }
+
+    [Fact]
+    public async Task SpiffeBundle_OnlyItsKeysForTokens_Count()
+    {
+        await using var bench = await FederatedBench.StartAsync();
+        var (tokens, certificates) = (TestKey.Es256("t"), TestKey.Es256("c"));
+        var file = Path.GetTempFileName();
+        var (forTokens, forCertificates) = (tokens.Public(), certificates.Public());
+        (forTokens["use"], forCertificates["use"]) = ("jwt-svid", "x509-svid");
+        await File.WriteAllTextAsync(
+            file, new JsonObject { ["spiffe_sequence"] = 1, ["spiffe_refresh_hint"] = 60, ["keys"] = new JsonArray(forTokens, forCertificates) }.ToJsonString(), TestContext.Current.CancellationToken);
+        bench.Reload(bench.Options with { Issuer = "https://spire.acme.example", KeySet = file, Rules = [FederatedBench.Rule("payroll-worker", ("sub", "spiffe://acme.example/payments/worker"))] });
+        string Svid(TestKey key) => bench.Mint(claims => (claims["iss"], claims["sub"]) = ("https://spire.acme.example", "spiffe://acme.example/payments/worker"), key);
+
+        Assert.Equal("cluster:spiffe://acme.example/payments/worker", (await bench.VerifiedAsync(Svid(tokens))).Caller.CredentialId);
+        Assert.Contains("not signed by a key of its issuer", (await bench.RefusalAsync(Svid(certificates))).Text, StringComparison.Ordinal);
+        File.Delete(file);
     }
 
     [Fact]
