@@ -42,6 +42,9 @@ internal sealed class IdentitySources : IAsyncDisposable
     /// <summary>Whether a connection's certificate can be a credential here.</summary>
     public bool TakesCertificates => _certificates is not null;
 
+    /// <summary>Whether a connection's certificate is a credential here, good or bad: some entry takes it.</summary>
+    public bool IsCredential(PresentedCertificate? certificate) => certificate is not null && _certificates?.Look(certificate) is { Entry: not null };
+
     /// <summary>The source of a kind; null where none is configured.</summary>
     public T? Source<T>()
         where T : class, IIdentitySource => _sources.OfType<T>().FirstOrDefault();

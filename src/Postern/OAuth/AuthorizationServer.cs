@@ -150,7 +150,10 @@ internal sealed partial class AuthorizationServer(
         return document;
     }
 
-    private static JsonArray Methods(params ReadOnlySpan<string> more) => ["client_secret_basic", "client_secret_post", "private_key_jwt", .. more.ToArray().Select(one => (JsonNode)one)];
+    private JsonArray Methods(params ReadOnlySpan<string> more) =>
+    [
+        "client_secret_basic", "client_secret_post", "private_key_jwt", .. identity.TakesCertificates ? (ReadOnlySpan<JsonNode>)["tls_client_auth"] : [], .. more.ToArray().Select(one => (JsonNode)one),
+    ];
 
     private static JsonArray Algorithms() => [.. Identity.Jwt.TokenAlgorithms.All.Select(one => (JsonNode)one)];
 

@@ -12,7 +12,7 @@ namespace Postern.OAuth;
 /// <param name="Token">Whom its credential speaks for; null where it gave none.</param>
 internal sealed record OAuthClient(string? Id, VerifiedToken? Token);
 
-/// <summary>Authenticates clients (RFC 6749 §2.3): accounts by their keys in either place, or by a signed assertion (RFC 7523).</summary>
+/// <summary>Authenticates clients (RFC 6749 §2.3): accounts by their keys in either place, by a signed assertion (RFC 7523), or by the certificate of their connection (RFC 8705).</summary>
 internal sealed class OAuthClients(IdentitySources identity, AccountDirectory directory, ClientAssertions assertions)
 {
     private const string Basic = "Basic ";
@@ -39,6 +39,12 @@ internal sealed class OAuthClients(IdentitySources identity, AccountDirectory di
 
         id ??= basicId;
         secret ??= basicSecret;
+        // RFC 8705 §2.1. Where the connection proves an account, its name must be said all the same; another name is a public client's.
+        if (identity.IsCredential(form.Certificate))
+        {
+            return secret is null ? await ByCertificateAsync(form, id) : throw OAuthException.InvalidRequest("The connection's certificate is a credential, and there is a secret beside it: send one.");
+        }
+
         return secret is null ? new OAuthClient(id is { Length: > LongestId } ? throw OAuthException.InvalidClient("The client is not known.") : id, null) : await ByKeyAsync(form, id, secret);
     }
 
@@ -58,6 +64,18 @@ internal sealed class OAuthClients(IdentitySources identity, AccountDirectory di
 
         var principal = directory.FindNamed(token.Caller.Subject);
         return id == token.Caller.Subject || id == principal?.Id ? new OAuthClient(token.Caller.Subject, token) : throw OAuthException.InvalidClient("The key belongs to another client.");
+    }
+
+    private async ValueTask<OAuthClient> ByCertificateAsync(OAuthForm form, string? id)
+    {
+        var (token, refusal) = await identity.AuthenticateAsync(default, form.Certificate, form.Source, form.Cancellation);
+        if (token is null)
+        {
+            throw Of(refusal!, counted: true);
+        }
+
+        var own = token.Caller.Issuer == Caller.OwnIssuer ? token.Caller.Subject : token.Caller.Name;
+        return id == own || (id is not null && token.Caller.Issuer == Caller.OwnIssuer && id == directory.FindNamed(own)?.Id) ? new OAuthClient(own, token) : new OAuthClient(id, null);
     }
 
     /// <summary>A refusal of an identity source, as a client is told.</summary>

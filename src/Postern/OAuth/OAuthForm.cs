@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
+using Postern.Identity.Certificates;
 
 namespace Postern.OAuth;
 
@@ -20,15 +21,19 @@ internal sealed class OAuthForm
 
     private readonly Dictionary<string, StringValues> _values;
 
-    private OAuthForm(Dictionary<string, StringValues> values, StringValues authorization, IPAddress? source, CancellationToken cancellation)
+    private OAuthForm(Dictionary<string, StringValues> values, StringValues authorization, PresentedCertificate? certificate, IPAddress? source, CancellationToken cancellation)
     {
         _values = values;
         Authorization = authorization;
+        Certificate = certificate;
         Source = source;
         Cancellation = cancellation;
     }
 
     public StringValues Authorization { get; }
+
+    /// <summary>What the connection proved.</summary>
+    public PresentedCertificate? Certificate { get; }
 
     public IPAddress? Source { get; }
 
@@ -70,7 +75,7 @@ internal sealed class OAuthForm
             var values = await reader.ReadFormAsync(both.Token);
             return values.FirstOrDefault(pair => pair.Value.Count > 1 && !s_many.Contains(pair.Key)).Key is { } twice
                 ? throw OAuthException.InvalidRequest(twice.All(c => c is > ' ' and < '\x7f') ? $"{twice} is given more than once." : "A parameter is given more than once.")
-                : new OAuthForm(values, context.Request.Headers.Authorization, source, context.RequestAborted);
+                : new OAuthForm(values, context.Request.Headers.Authorization, context.Features.Get<PresentedCertificate>(), source, context.RequestAborted);
         }
         catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
         {

@@ -140,7 +140,7 @@ internal sealed class Sessions(
             throw refusal!.Reason == RefusalReason.CannotTell ? OAuthException.Unavailable(refusal.Text) : OAuthException.InvalidGrant($"{OAuthClients.Bare(refusal)} {LogIn}");
         }
 
-        return issuer.Issue(new TokenOrder { Grant = grant, For = token, ClientId = family.ClientId, Scopes = scopes, Audiences = audiences, Session = family.Id, Source = form.Source });
+        return issuer.Issue(new TokenOrder { Grant = grant, For = token, Origin = login.Claims, ClientId = family.ClientId, Scopes = scopes, Audiences = audiences, Session = family.Id, Source = form.Source });
     }
 
     private bool HasEnded(RefreshFamily family) =>

@@ -45,6 +45,7 @@ internal sealed class TokenExchange(IdentitySources identity, AccountDirectory d
             Scopes = AskedScope.Split(form["scope"]),
             Actors = actor is null ? caller.Actors : Chain(caller, actor.Token.Caller),
             Actor = actor?.Token.Caller,
+            Origin = subject.Own,
             From = Ancestors([subject, .. actor is null ? [] : (ReadOnlySpan<Presented>)[actor]]),
             Source = form.Source,
         });
@@ -117,10 +118,7 @@ internal sealed class TokenExchange(IdentitySources identity, AccountDirectory d
                 all.Add(id);
             }
 
-            if (one.Token.Caller.Credential == CredentialKind.Postern && one.Jwt is { } token && IssuedClaims.Read(token.Claims) is { } claims)
-            {
-                all.AddRange(claims.From);
-            }
+            all.AddRange(one.Own?.From ?? []);
         }
 
         return all.Count <= MostAncestors ? all : throw OAuthException.InvalidRequest("The token was exchanged too often.");
@@ -138,5 +136,9 @@ internal sealed class TokenExchange(IdentitySources identity, AccountDirectory d
         return client.Token is null && (directory.FindNamed(id) ?? directory.Find(id)) is not null ? throw OAuthException.InvalidClient("The client must authenticate.") : id;
     }
 
-    private sealed record Presented(VerifiedToken Token, BearerToken? Jwt);
+    private sealed record Presented(VerifiedToken Token, BearerToken? Jwt)
+    {
+        /// <summary>What a token of the gate's own says to the gate.</summary>
+        public IssuedClaims? Own { get; } = Token.Caller.Credential == CredentialKind.Postern && Jwt is not null ? IssuedClaims.Read(Jwt.Claims) : null;
+    }
 }

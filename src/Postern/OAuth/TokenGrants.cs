@@ -23,7 +23,7 @@ internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Se
     private JsonObject OfClient(OAuthForm form, OAuthClient client) => issuer.Issue(new TokenOrder
     {
         Grant = ClientCredentials,
-        For = client.Token ?? throw OAuthException.InvalidClient("The client must authenticate: by a key of its account, or by a signed assertion."),
+        For = client.Token ?? throw OAuthException.InvalidClient("The client must authenticate: by a key of its account, a signed assertion, or its certificate."),
         ClientId = client.Id!,
         Audiences = form.Audiences,
         Scopes = AskedScope.Split(form["scope"]),

@@ -22,6 +22,9 @@ internal sealed record TokenOrder
 
     public required string ClientId { get; init; }
 
+    /// <summary>What is kept of whom it is for, where he comes with a token or a session of the gate's own: what that rests on, this one does.</summary>
+    public IssuedClaims? Origin { get; init; }
+
     /// <summary>Audiences asked for. None: every engine that the caller's credential is good for.</summary>
     public IReadOnlyList<string> Audiences { get; init; } = [];
 
@@ -97,16 +100,16 @@ internal sealed partial class TokenIssuer(
             claims[IssuedClaims.Claim] = Own(order, caller, AskedScope.Read(order.Scopes)).Write();
         }
 
-        // Nothing is handed out that can't be recorded.
-        if (!audit.Append(Record(order, caller, id, audiences)))
-        {
-            throw OAuthException.Unavailable("The token can't be recorded at the moment.");
-        }
-
         var text = tokens.Sign(claims);
         if (text.Length > Longest)
         {
             throw OAuthException.InvalidRequest("The caller has too many claims or groups for a token.");
+        }
+
+        // Nothing is handed out that can't be recorded.
+        if (!audit.Append(Record(order, caller, id, audiences)))
+        {
+            throw OAuthException.Unavailable("The token can't be recorded at the moment.");
         }
 
         Log.Issued(logger, id, caller.Name, order.Grant, string.Join(' ', audiences));
@@ -171,11 +174,13 @@ internal sealed partial class TokenIssuer(
             Subject = isOwn ? null : caller.Subject,
             Display = isOwn || caller.DisplayName == caller.Subject ? null : caller.DisplayName,
             Groups = isOwn ? [] : caller.Groups,
-            Claims = isOwn || caller.Claims.ValueKind != System.Text.Json.JsonValueKind.Object ? null : caller.Claims,
+            Claims = caller.Claims.ValueKind == System.Text.Json.JsonValueKind.Object ? caller.Claims : null,
             Namespaces = [.. narrowed.NamespaceBounds.Select(set => (IReadOnlyList<string>)set)],
             Roles = narrowed.RoleBounds,
             Sources = [.. order.For.Sources.Select(network => network.ToString())],
-            Key = caller.Credential is CredentialKind.ApiKey or CredentialKind.Postern ? caller.CredentialId : null,
+            Key = order.Origin is { } origin ? origin.Key : caller.Credential == CredentialKind.ApiKey ? caller.CredentialId : null,
+            Certificate = order.Origin is { } before ? before.Certificate : caller.Credential == CredentialKind.Certificate ? caller.CredentialId : null,
+            CertificateName = caller.Certificate,
             Actors = [.. order.Actors.Select(IdOf).OfType<string>()],
             From = order.From,
         };

@@ -23,7 +23,8 @@ internal sealed class CertificateGate : IAsyncDisposable
     /// <param name="policy">The policy.</param>
     /// <param name="mode">Whether certificates are asked for: <c>optional</c> or <c>required</c>.</param>
     /// <param name="script">The engine.</param>
-    public static async Task<CertificateGate> StartAsync(string entries, string policy, string mode = "optional", Func<ArrivedCall, StubAnswer>? script = null)
+    /// <param name="extra">Further sections of postern.yaml.</param>
+    public static async Task<CertificateGate> StartAsync(string entries, string policy, string mode = "optional", Func<ArrivedCall, StubAnswer>? script = null, string extra = "")
     {
         var server = new TestCertificate();
         var workers = new TestAuthority("CN=Workers");
@@ -37,6 +38,7 @@ internal sealed class CertificateGate : IAsyncDisposable
                   tls: { certificate: "{{server.CertificateFile}}", key: "{{server.KeyFile}}", clientCertificates: {{mode}}, clientAuthorities: ["{{authority}}"] }
                 """,
             IdentityExtra = $"  accounts: enabled\n  certificates:\n" + string.Join('\n', entries.Split('\n').Select(line => "    " + line.Replace("{ca}", authority, StringComparison.Ordinal))),
+            Extra = extra,
             Script = script ?? (static _ => StubAnswer.Ok()),
         });
         return new CertificateGate(server, gate, workers);
@@ -59,6 +61,19 @@ internal sealed class CertificateGate : IAsyncDisposable
         }
 
         return RawHttp2.ConnectAsync(Gate.Listener(1), tls);
+    }
+
+    /// <summary>A client of the token endpoint with a certificate, or without one.</summary>
+    public TokenClient Tokens(X509Certificate2? certificate)
+    {
+        var tls = _server.Trusting("http/1.1");
+        tls.TargetHost = "gate.test";
+        if (certificate is not null)
+        {
+            tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, [], offline: true);
+        }
+
+        return new TokenClient(Gate.Listener(1), System.Net.HttpVersion.Version11, tls);
     }
 
     public static Task<RawAnswer> CallAsync(RawHttp2 client, string method, byte[] message, string? token = null, params (string, string)[] more) =>

@@ -25,7 +25,7 @@ internal sealed class TokenClient : IDisposable
 
     private readonly HttpClient _http;
 
-    public TokenClient(string address, Version? version = null)
+    public TokenClient(string address, Version? version = null, System.Net.Security.SslClientAuthenticationOptions? tls = null)
     {
         var source = Loopback.Next();
         _http = new HttpClient(new SocketsHttpHandler
@@ -33,6 +33,7 @@ internal sealed class TokenClient : IDisposable
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
+            SslOptions = tls ?? new(),
             ConnectCallback = async (context, cancellation) =>
             {
                 var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -42,7 +43,7 @@ internal sealed class TokenClient : IDisposable
             },
         })
         {
-            BaseAddress = new Uri("http://" + address),
+            BaseAddress = new Uri((tls is null ? "http://" : "https://") + address),
             DefaultRequestVersion = version ?? HttpVersion.Version20,
             DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Timeout = RawHttp2.Deadline,

@@ -227,6 +227,36 @@ public sealed class IssuedTokensAreShortAndRevocable : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task CertificateOfTheConnection_IsAClientsCredential_AndEndsItsTokens()
+    {
+        await using var bench = await CertificateGate.StartAsync("""
+            - { name: workers, authorities: ["{ca}"], filters: [{ dns: "*.workers.example" }], account: red, namespaces: [payments] }
+            """, Policy, extra: TokenClient.Configuration);
+        await using var accounts = new GateAccounts(bench.Gate);
+        var (_, key) = await accounts.AddKeyAsync(await accounts.AddAsync("red"));
+        using var certificate = bench.Workers.Issue(names: names => names.AddDnsName("w.workers.example"));
+        using var client = bench.Tokens(certificate);
+        using var without = bench.Tokens(null);
+
+        var answer = await client.TokenAsync(("grant_type", "client_credentials"), ("client_id", "red"));
+
+        Assert.True(answer.Status == 200, answer.Text);
+        async Task<int> CallAsync(string token, string @namespace) =>
+            (await bench.Gate.Client.CallAsync("StartWorkflowExecution", Requests.Start(@namespace), token, TestContext.Current.CancellationToken)).Status;
+        Assert.Equal((0, GrpcCode.PermissionDenied), (await CallAsync(answer.AccessToken, "payments"), await CallAsync(answer.AccessToken, "ledger")));
+        Assert.Equal("invalid_client", (await client.TokenAsync(("grant_type", "client_credentials"), ("client_id", "blue"))).Error);
+        Assert.Equal("invalid_client", (await client.TokenAsync(("grant_type", "client_credentials"))).Error);
+        Assert.Equal("invalid_client", (await without.TokenAsync(("grant_type", "client_credentials"), ("client_id", "red"))).Error);
+        Assert.Equal("invalid_request", (await client.PostAsync("/oauth/token", ("red", key), ("grant_type", "client_credentials"))).Error);
+        Assert.Equal(200, (await without.PostAsync("/oauth/token", ("red", key), ("grant_type", "client_credentials"))).Status);
+        Assert.Contains("tls_client_auth", (await client.GetAsync("/.well-known/oauth-authorization-server")).Text, StringComparison.Ordinal);
+
+        var id = bench.Gate.Audit.Records().First(line => line["operation"] == "oauth.token")["credential"]!;
+        await accounts.Store.RevokeAsync([new Revocation(RevocationKind.Certificate, id, DateTimeOffset.UtcNow, null, "test/root")], TestContext.Current.CancellationToken);
+        await Eventually.AnswersAsync(() => CallAsync(answer.AccessToken, "payments"), status => status == GrpcCode.Unauthenticated);
+    }
+
     private static (string, string)[] ByAssertion(string assertion) =>
         [("grant_type", "client_credentials"), ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), ("client_assertion", assertion)];
 

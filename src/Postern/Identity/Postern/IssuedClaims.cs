@@ -27,7 +27,7 @@ internal sealed record IssuedClaims
 
     public IReadOnlyList<string> Groups { get; set; } = [];
 
-    /// <summary>The issuer's claims: a deny may name any of them, so that none may be lost on the way.</summary>
+    /// <summary>The claims of the token that he came with: a deny may name any of them, so that none may be lost on the way.</summary>
     public JsonElement? Claims { get; init; }
 
     /// <summary>Sets of namespace patterns; one of each set must match.</summary>
@@ -40,6 +40,12 @@ internal sealed record IssuedClaims
 
     /// <summary>Id of the key that it was got with: it ends with it.</summary>
     public string? Key { get; init; }
+
+    /// <summary>Id of the client certificate that it was got with: it ends with it.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>The name in that certificate, for <c>certificate:</c> in policy.</summary>
+    public string? CertificateName { get; init; }
 
     /// <summary>Ids of accounts and users among its actors: it ends with each.</summary>
     public IReadOnlyList<string> Actors { get; set; } = [];

@@ -118,7 +118,7 @@ internal sealed class PosternIdentitySource(
         {
             TokenId = Text(token.Claims, "jti"), SessionId = Text(token.Claims, "sid"), KeyId = token.KeyId, Actors = actors, Engines = engines,
         };
-        leases.Add(new RevocationLease(revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Caller = caller.Name, Issued = issued });
+        leases.Add(new RevocationLease(revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Certificate = claims.Certificate, Caller = caller.Name, Issued = issued });
         leases.AddRange(claims.From.Select(id => new RevocationLease(revocations) { TokenId = id, Caller = caller.Name, Issued = issued }));
         leases.AddRange(actors.Select(actor => new RevocationLease(revocations) { Caller = actor, Issued = issued }));
         if (!leases.All(lease => lease.Holds(now)))
@@ -140,13 +140,13 @@ internal sealed class PosternIdentitySource(
     {
         var (caller, refusal) = claims.Principal is null ? OfIssuer(claims, kind, expires) : OfPrincipal(claims, expires, leases);
         refusal ??= Rest(claims, leases);
-        return refusal is null ? (Narrowed(caller!, claims), null) : (null, refusal);
+        return refusal is null ? (Narrowed(caller!, claims) with { Certificate = claims.CertificateName, Claims = claims.Claims ?? default }, null) : (null, refusal);
     }
 
     private (Caller?, Refusal?) OfPrincipal(IssuedClaims claims, DateTimeOffset expires, List<Lease> leases)
     {
         var (principal, refusal) = Standing(claims.Principal!, leases);
-        return (principal?.ToCaller(CredentialKind.Postern, claims.Key, expires), refusal);
+        return (principal?.ToCaller(CredentialKind.Postern, claims.Key ?? claims.Certificate, expires), refusal);
     }
 
     private (Caller?, Refusal?) OfIssuer(IssuedClaims claims, CallerKind kind, DateTimeOffset expires)
@@ -158,8 +158,8 @@ internal sealed class PosternIdentitySource(
 
         var caller = new Caller
         {
-            Kind = kind, Issuer = name, Subject = subject, Name = $"{name}/{subject}", DisplayName = claims.Display ?? subject, Groups = [.. claims.Groups], Claims = claims.Claims ?? default,
-            Credential = CredentialKind.Postern, CredentialId = claims.Key, ExpiresAt = expires,
+            Kind = kind, Issuer = name, Subject = subject, Name = $"{name}/{subject}", DisplayName = claims.Display ?? subject, Groups = [.. claims.Groups],
+            Credential = CredentialKind.Postern, CredentialId = claims.Key ?? claims.Certificate, ExpiresAt = expires,
         };
         return (caller, null);
     }
