@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Postern.Identity.Accounts;
 using Postern.Model;
 using Json = Postern.Admin.ManagementJson;
@@ -35,7 +36,7 @@ internal static class AccountsEndpoints
         }
 
         refused = new FieldChecks().Name("name", body.Name).Text("description", body.Description).Owner("owner", body.Owner).Labels("labels", body.Labels)
-            .Patterns("namespaces", body.Namespaces).Audiences("audiences", body.Audiences).Between("expiresAt", body.ExpiresAt, call.Now, DateTimeOffset.MaxValue, "").Refused;
+            .Patterns("namespaces", body.Namespaces).Audiences("audiences", body.Audiences).PublicKeys("publicKeys", body.PublicKeys).Between("expiresAt", body.ExpiresAt, call.Now, DateTimeOffset.MaxValue, "").Refused;
         if (refused is not null)
         {
             return refused;
@@ -51,6 +52,7 @@ internal static class AccountsEndpoints
             Labels = body.Labels.ToImmutableSortedDictionary(StringComparer.Ordinal),
             Namespaces = [.. body.Namespaces],
             Audiences = Kept(body.Audiences),
+            PublicKeys = [.. body.PublicKeys.Select(key => JsonSerializer.Serialize(key, Json.Default.PublicJwk))],
             ExpiresAt = body.ExpiresAt,
             CreatedAt = call.Now,
             CreatedBy = call.Caller.Name,
@@ -73,7 +75,7 @@ internal static class AccountsEndpoints
         }
 
         refused = new FieldChecks().Text("description", body.Description).Owner("owner", body.Owner).Labels("labels", body.Labels)
-            .Patterns("namespaces", body.Namespaces).Audiences("audiences", body.Audiences).Refused;
+            .Patterns("namespaces", body.Namespaces).Audiences("audiences", body.Audiences).PublicKeys("publicKeys", body.PublicKeys).Refused;
         refused ??= call.Match(ETag(account)) ?? (body.Disabled || body.ExpiresAt <= call.Now ? OfOneself(call, account.Name) : null);
         if (refused is not null)
         {
@@ -87,6 +89,7 @@ internal static class AccountsEndpoints
             Labels = body.Labels.ToImmutableSortedDictionary(StringComparer.Ordinal),
             Namespaces = [.. body.Namespaces],
             Audiences = Kept(body.Audiences),
+            PublicKeys = [.. body.PublicKeys.Select(key => JsonSerializer.Serialize(key, Json.Default.PublicJwk))],
             ExpiresAt = body.ExpiresAt,
             Disabled = body.Disabled,
         };
@@ -124,5 +127,6 @@ internal static class AccountsEndpoints
 
     private static AccountView View(Account account) => new(
         account.Id, account.Name, account.Kind == CallerKind.Agent ? AccountKind.Agent : AccountKind.Service, account.Description, account.Owner, account.Labels, account.Namespaces,
-        account.Audiences.ToDictionary(a => a.Key, a => (IReadOnlyList<string>)a.Value), account.ExpiresAt, account.Disabled, account.CreatedAt, account.CreatedBy);
+        account.Audiences.ToDictionary(a => a.Key, a => (IReadOnlyList<string>)a.Value),
+        [.. account.PublicKeys.Select(key => JsonSerializer.Deserialize(key, Json.Default.PublicJwk)!)], account.ExpiresAt, account.Disabled, account.CreatedAt, account.CreatedBy);
 }

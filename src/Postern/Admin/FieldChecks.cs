@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text.Json;
 using Postern.Configuration;
+using Postern.Identity.Jwt;
 using Postern.Policy;
 
 namespace Postern.Admin;
@@ -10,6 +12,7 @@ internal sealed class FieldChecks
     private const int LongestName = 63;
     private const int LongestText = 1024;
     private const int MostItems = 100;
+    private const int MostKeys = 10;
 
     private static readonly string[] Callers = ["user:", "group:", "account:", "agent:"];
 
@@ -69,6 +72,25 @@ internal sealed class FieldChecks
         return this;
     }
 
+    /// <summary>Keys that can verify signatures, each found by an id of its own.</summary>
+    public FieldChecks PublicKeys(string member, IReadOnlyList<PublicJwk> keys)
+    {
+        if (keys.Count > MostKeys || keys.Any(key => key is null))
+        {
+            return Add(member, $"takes up to {MostKeys} keys");
+        }
+
+        for (var i = 0; i < keys.Count; i++)
+        {
+            if (!IsUsable(keys[i]))
+            {
+                return Add($"{member}[{i}]", "takes public keys as JWKs: EC on P-256, P-384 or P-521, or RSA of 2048 bits or more");
+            }
+        }
+
+        return keys.Select(key => key.Kid ?? "").Distinct(StringComparer.Ordinal).Count() == keys.Count ? this : Add(member, "keys need ids (kid) of their own");
+    }
+
     public FieldChecks Networks(string member, IReadOnlyList<string> networks) => Items(member, networks, IsNetwork,
         "takes networks by their first address and length: 10.0.0.0/8, 2001:db8::/32, or 10.1.2.3/32 for one address");
 
@@ -84,6 +106,18 @@ internal sealed class FieldChecks
     /// <summary>A moment that lies between two others.</summary>
     public FieldChecks Between(string member, DateTimeOffset? moment, DateTimeOffset after, DateTimeOffset until, string otherwise) =>
         moment is null || (moment > after && moment <= until) ? this : Add(member, moment <= after ? "lies in the past" : otherwise);
+
+    private static bool IsUsable(PublicJwk key)
+    {
+        try
+        {
+            return IssuerKeySet.Read($"{{\"keys\":[{JsonSerializer.Serialize(key, ManagementJson.Default.PublicJwk)}]}}", null, default).All.Length == 1;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or JsonException)
+        {
+            return false;
+        }
+    }
 
     private static bool IsToken(string text) => text.Length is > 0 and <= 255 && text.All(c => c is > ' ' and <= '~');
 

@@ -25,6 +25,9 @@ internal sealed record NewAccount
 
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Audiences { get; set; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>Public keys that the account's signed assertions are known by (RFC 7523).</summary>
+    public IReadOnlyList<PublicJwk> PublicKeys { get; set; } = [];
+
     public DateTimeOffset? ExpiresAt { get; set; }
 }
 
@@ -41,9 +44,43 @@ internal sealed record AccountChange
 
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Audiences { get; set; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>Public keys that the account's signed assertions are known by (RFC 7523).</summary>
+    public IReadOnlyList<PublicJwk> PublicKeys { get; set; } = [];
+
     public DateTimeOffset? ExpiresAt { get; set; }
 
     public bool Disabled { get; set; }
+}
+
+/// <summary>A public key (RFC 7517) of the kinds that sign; a private part has no member to stand in.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+internal sealed record PublicJwk
+{
+    public required string Kty { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Kid { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Alg { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Use { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Crv { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? X { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Y { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? N { get; set; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? E { get; set; }
 }
 
 [JsonConverter(typeof(WordConverter<AccountKind>))]
@@ -52,7 +89,7 @@ internal enum AccountKind { Service, Agent }
 /// <summary>An account as it is shown.</summary>
 internal sealed record AccountView(
     string Id, string Name, AccountKind Kind, string Description, string Owner, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Namespaces,
-    IReadOnlyDictionary<string, IReadOnlyList<string>> Audiences, DateTimeOffset? ExpiresAt, bool Disabled, DateTimeOffset CreatedAt, string CreatedBy);
+    IReadOnlyDictionary<string, IReadOnlyList<string>> Audiences, IReadOnlyList<PublicJwk> PublicKeys, DateTimeOffset? ExpiresAt, bool Disabled, DateTimeOffset CreatedAt, string CreatedBy);
 
 internal sealed record AccountPage(IReadOnlyList<AccountView> Items, string? Next);
 
@@ -195,6 +232,7 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(System.Tex
 [JsonSerializable(typeof(NewAccount))]
 [JsonSerializable(typeof(AccountChange))]
 [JsonSerializable(typeof(AccountView))]
+[JsonSerializable(typeof(PublicJwk))]
 [JsonSerializable(typeof(AccountPage))]
 [JsonSerializable(typeof(NewKey))]
 [JsonSerializable(typeof(Rotation))]

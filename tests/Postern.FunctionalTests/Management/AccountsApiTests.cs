@@ -35,6 +35,24 @@ public sealed class AccountsApiTests
     }
 
     [Fact]
+    public async Task PublicKeys_AreKeptAsGiven_AndNeverAPrivateOne()
+    {
+        await using var gate = await Gate.StartAsync(Setup);
+        using var root = new ManagementApiClient(gate, gate.Issuer.Token("root"));
+        var key = TestKey.Es256("laptop").Public();
+        var made = (await root.PostAsync("/v1/accounts", $$"""{"name":"robot","publicKeys":[{{key.ToJsonString()}}]}""")).Is(201);
+        Assert.Equal("laptop", made.Json.GetProperty("publicKeys")[0].GetProperty("kid").GetString());
+        Assert.False(made.Json.GetProperty("publicKeys")[0].TryGetProperty("n", out _));
+
+        var twice = (await root.PutAsync("/v1/accounts/robot", $$"""{"publicKeys":[{{key.ToJsonString()}},{{key.ToJsonString()}}]}""", made.ETag)).IsProblem(400, "invalid");
+        Assert.Contains("kid", twice.Text, StringComparison.Ordinal);
+        key["d"] = "c2VjcmV0";
+        var refused = (await root.PutAsync("/v1/accounts/robot", $$"""{"publicKeys":[{{key.ToJsonString()}}]}""", made.ETag)).IsProblem(400, "invalid");
+        Assert.DoesNotContain("c2VjcmV0", refused.Text, StringComparison.Ordinal);
+        Assert.Equal(1, (await root.GetAsync("/v1/accounts/robot")).Json.GetProperty("publicKeys").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Name_IsUniqueAmongAccountsAndUsers()
     {
         await using var gate = await Gate.StartAsync(Setup);
@@ -91,6 +109,9 @@ public sealed class AccountsApiTests
     [InlineData("""{"name":"ok","labels":{"a b":"c"}}""", "labels")]
     [InlineData("""{"name":"ok","namespaces":["a b"]}""", "namespaces[0]")]
     [InlineData("""{"name":"ok","audiences":{"https://api":["a b"]}}""", "audiences[0]")]
+    [InlineData("""{"name":"ok","publicKeys":[{"kty":"oct","kid":"a"}]}""", "publicKeys[0]")]
+    [InlineData("""{"name":"ok","publicKeys":[{"kty":"EC","crv":"P-256","x":"AA"}]}""", "publicKeys[0]")]
+    [InlineData("""{"name":"ok","publicKeys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}""", "publicKeys[0]")]
     [InlineData("""{"name":"ok","expiresAt":"2001-01-01T00:00:00Z"}""", "expiresAt")]
     [InlineData("""{"name":"ok","naem":"x"}""", "naem")]
     [InlineData("""{"name":"ok","name":"x"}""", "name")]

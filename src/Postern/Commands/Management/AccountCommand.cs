@@ -19,6 +19,11 @@ internal static class AccountCommand
         Description = "An audience that it may ask tokens for, with scopes: https://api.example.com=orders.read,orders.write. May be given several times.", HelpName = "audience=scopes",
     };
 
+    private static readonly Option<string[]> PublicKey = new("--public-key")
+    {
+        Description = "A file with a public key (JWK) by which its signed assertions are known. May be given several times; together they replace those that were there.", HelpName = "file",
+    };
+
     private static readonly Option<string?> Expires = new("--expires-in") { Description = "After which it ends with its keys: 30d. 'never' takes an end away. Default: never.", HelpName = "duration" };
 
     public static VerbCommand Create(TimeProvider time) => new(
@@ -27,11 +32,11 @@ internal static class AccountCommand
     {
         Verb("create", "Makes an account. What it may is written in the policy: who: [\"account:<name>\"].", (parsed, client, output, cancellation) => CreateAsync(parsed, client, output, time, cancellation),
             ["postern account create payroll-worker --owner group:okta/payroll --namespace payroll", "postern account create triage --kind agent --expires-in 30d"],
-            Name, Kind, Description, Owner, Label, Namespace, Audience, Expires),
+            Name, Kind, Description, Owner, Label, Namespace, Audience, PublicKey, Expires),
         Verb("list", "Lists all accounts.", (_, client, output, cancellation) => ListAsync(client, output, cancellation), ["postern account list", "postern account list --output json | jq -r '.[].name'"]),
         Verb("show", "Shows an account.", ShowAsync, ["postern account show payroll-worker"], Name),
         Verb("update", "Changes what is given and leaves the rest.", (parsed, client, output, cancellation) => UpdateAsync(parsed, client, output, time, cancellation),
-            ["postern account update payroll-worker --description 'pays people' --namespace payroll --namespace 'payroll-*'"], Name, Description, Owner, Label, Namespace, Audience, Expires),
+            ["postern account update payroll-worker --description 'pays people' --namespace payroll --namespace 'payroll-*'"], Name, Description, Owner, Label, Namespace, Audience, PublicKey, Expires),
         Verb("disable", "Ends everything that is open with the account's credentials, and takes none until it is enabled.", (parsed, client, output, cancellation) => SwitchAsync(parsed, client, output, true, cancellation),
             ["postern account disable payroll-worker"], Name),
         Verb("enable", "Takes the account's credentials again.", (parsed, client, output, cancellation) => SwitchAsync(parsed, client, output, false, cancellation), ["postern account enable payroll-worker"], Name),
@@ -40,7 +45,7 @@ internal static class AccountCommand
 
     private static async Task<int> CreateAsync(ParseResult parsed, ManagementClient client, CommandOutput output, TimeProvider time, CancellationToken cancellation)
     {
-        if (!TryRead(parsed, output, time, out var expires, out var labels, out var audiences))
+        if (!TryRead(parsed, output, time, out var expires, out var labels, out var audiences, out var keys))
         {
             return ExitCodes.Usage;
         }
@@ -54,6 +59,7 @@ internal static class AccountCommand
             Labels = labels ?? [],
             Namespaces = parsed.GetValue(Namespace) ?? [],
             Audiences = audiences ?? [],
+            PublicKeys = keys ?? [],
             ExpiresAt = expires,
         }, ManagementJson.Default.NewAccount, null, cancellation);
         return Print(made, output);
@@ -75,7 +81,7 @@ internal static class AccountCommand
 
     private static async Task<int> UpdateAsync(ParseResult parsed, ManagementClient client, CommandOutput output, TimeProvider time, CancellationToken cancellation)
     {
-        if (!TryRead(parsed, output, time, out var expires, out var labels, out var audiences))
+        if (!TryRead(parsed, output, time, out var expires, out var labels, out var audiences, out var keys))
         {
             return ExitCodes.Usage;
         }
@@ -90,6 +96,7 @@ internal static class AccountCommand
                 Labels = labels ?? now.Labels,
                 Namespaces = parsed.GetValue(Namespace) is { Length: > 0 } namespaces ? namespaces : now.Namespaces,
                 Audiences = audiences ?? now.Audiences,
+                PublicKeys = keys ?? now.PublicKeys,
                 ExpiresAt = parsed.GetValue(Expires) is null ? now.ExpiresAt : expires,
             };
         }, ManagementJson.Default.AccountChange, cancellation), output);
@@ -111,14 +118,15 @@ internal static class AccountCommand
         var view = account.Deserialize(ManagementJson.Default.AccountView)!;
         return new AccountChange
         {
-            Description = view.Description, Owner = view.Owner, Labels = view.Labels, Namespaces = view.Namespaces, Audiences = view.Audiences, ExpiresAt = view.ExpiresAt, Disabled = view.Disabled,
+            Description = view.Description, Owner = view.Owner, Labels = view.Labels, Namespaces = view.Namespaces, Audiences = view.Audiences, PublicKeys = view.PublicKeys, ExpiresAt = view.ExpiresAt, Disabled = view.Disabled,
         };
     }
 
     private static bool TryRead(
-        ParseResult parsed, CommandOutput output, TimeProvider time, out DateTimeOffset? expires, out Dictionary<string, string>? labels, out Dictionary<string, IReadOnlyList<string>>? audiences)
+        ParseResult parsed, CommandOutput output, TimeProvider time, out DateTimeOffset? expires, out Dictionary<string, string>? labels, out Dictionary<string, IReadOnlyList<string>>? audiences,
+        out IReadOnlyList<PublicJwk>? keys)
     {
-        (labels, audiences) = (null, null);
+        (labels, audiences, keys) = (null, null, null);
         if (!Durations.TryRead(parsed.GetValue(Expires), "--expires-in", time, out expires, out var wrong))
         {
             output.Words(wrong);
@@ -132,6 +140,16 @@ internal static class AccountCommand
                 output.Words($"{option} takes key=value, not '{bad}'");
                 return false;
             }
+        }
+
+        try
+        {
+            keys = parsed.GetValue(PublicKey) is { Length: > 0 } files ? [.. files.Select(file => JsonSerializer.Deserialize(File.ReadAllText(file), ManagementJson.Default.PublicJwk)!)] : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            output.Words(e is JsonException ? "--public-key takes a file with one public key as a JWK; a private key is nobody's affair" : e.Message);
+            return false;
         }
 
         labels = parsed.GetValue(Label) is { Length: > 0 } pairs ? pairs.DistinctBy(Key).ToDictionary(Key, Value) : null;
