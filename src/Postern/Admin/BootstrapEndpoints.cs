@@ -66,52 +66,50 @@ internal static class BootstrapEndpoints
         }
 
         call.Decision = new Decision(DecisionKind.Allow, "bootstrap", "");
-        return body.Password is null ? await AccountAsync(call, id, body.Name) : await UserAsync(call, id, body.Name, body.Password);
+        return body.Password is null ? await MakeAsync(call, id, Account(call, body.Name)) : await MakeAsync(call, id, User(call, body.Name, await Task.Run(() => Passwords.Hash(body.Password))));
     }
 
-    private static async Task<ManagementAnswer> AccountAsync(ManagementCall call, string token, string name)
+    private static First Account(ManagementCall call, string name)
     {
         var account = new Account
         {
             Id = AccountsEndpoints.NewId("acc_"), Kind = CallerKind.Service, Name = name, Description = "First administrator", CreatedAt = call.Now, CreatedBy = Maker,
         };
-        var (key, text) = KeysEndpoints.Make(call, account.Id, new NewKey { Name = "bootstrap" }, Maker);
-        if (await call.WriteAsync(name, (store, cancellation) => TakeAsync(call, token, store, s => s.CreateAsync(account, cancellation), cancellation)) is { } notMade)
-        {
-            return Told(notMade);
-        }
-
-        if (await call.WriteAsync(name, (store, cancellation) => store.CreateAsync(key, cancellation)) is { } notAdded)
-        {
-            return notAdded;
-        }
-
-        var owner = Principal.Of(account, null);
-        return ManagementAnswer.Created(
-            new Bootstrapped($"{Caller.OwnIssuer}/{name}", new CreatedKey(KeysEndpoints.View(key, owner, null, call.Now), text), Binding($"account:{Caller.OwnIssuer}/{name}")), Json.Default.Bootstrapped, $"/v1/accounts/{name}");
+        return new First(Principal.Of(account, null), "account", $"/v1/accounts/{name}", (store, cancellation) => store.CreateAsync(account, cancellation));
     }
 
-    private static async Task<ManagementAnswer> UserAsync(ManagementCall call, string token, string name, string password)
+    private static First User(ManagementCall call, string name, string password)
     {
-        var user = new LocalUser
+        var user = new LocalUser { Id = AccountsEndpoints.NewId("usr_"), Name = name, Password = password, CreatedAt = call.Now, CreatedBy = Maker };
+        return new First(Principal.Of(user, null), "user", $"/v1/users/{name}", (store, cancellation) => store.CreateAsync(user, cancellation));
+    }
+
+    private static async Task<ManagementAnswer> MakeAsync(ManagementCall call, string token, First first)
+    {
+        var name = first.Principal.Name;
+        var (key, text) = KeysEndpoints.Make(call, first.Principal.Id, new NewKey { Name = "bootstrap" }, Maker);
+        if (await call.WriteAsync(name, (store, cancellation) => TakeAsync(call, token, store, first, cancellation)) is { } notMade)
         {
-            Id = AccountsEndpoints.NewId("usr_"), Name = name, Password = await Task.Run(() => Passwords.Hash(password)), CreatedAt = call.Now, CreatedBy = Maker,
-        };
-        return await call.WriteAsync(name, (store, cancellation) => TakeAsync(call, token, store, s => s.CreateAsync(user, cancellation), cancellation)) is { } notMade ? Told(notMade)
-            : ManagementAnswer.Created(new Bootstrapped($"{Caller.OwnIssuer}/{name}", null, Binding($"user:{Caller.OwnIssuer}/{name}")), Json.Default.Bootstrapped, $"/v1/users/{name}");
+            return notMade.Status == 404 ? Used() : notMade;
+        }
+
+        return await call.WriteAsync(name, (store, cancellation) => store.CreateAsync(key, cancellation)) ?? ManagementAnswer.Created(
+            new Bootstrapped($"{Caller.OwnIssuer}/{name}", new CreatedKey(KeysEndpoints.View(key, first.Principal, null, call.Now), text), Binding($"{first.Word}:{Caller.OwnIssuer}/{name}")),
+            Json.Default.Bootstrapped, first.Place);
     }
 
     private const string Maker = "postern/bootstrap";
 
     // Of all who try at once, on all gates, one gets it.
-    private static async Task<WriteResult> TakeAsync(ManagementCall call, string token, IStore store, Func<IStore, Task<WriteResult>> create, CancellationToken cancellation) =>
-        await store.TakeAsync(OneTimeKind.BootstrapToken, token, call.Now, cancellation) is TakeResult.Taken ? await create(store) : new WriteResult.Missing();
-
-    private static ManagementAnswer Told(ManagementAnswer notMade) => notMade.Status == 404 ? Used() : notMade;
+    private static async Task<WriteResult> TakeAsync(ManagementCall call, string token, IStore store, First first, CancellationToken cancellation) =>
+        await store.TakeAsync(OneTimeKind.BootstrapToken, token, call.Now, cancellation) is TakeResult.Taken ? await first.CreateAsync(store, cancellation) : new WriteResult.Missing();
 
     private static string Binding(string who) => $"- {{ who: [\"{who}\"], role: admin, scope: cluster }}";
 
     private static ManagementAnswer Used() => Unauthenticated("The bootstrap token was used; postern init --new-token makes another.", "bootstrap token used before");
 
     private static ManagementAnswer Unauthenticated(string text, string detail) => ManagementAnswer.Refuse(new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail));
+
+    /// <summary>Who is to be made: it, how policy calls its kind, where it is then, and how it is written.</summary>
+    private sealed record First(Principal Principal, string Word, string Place, Func<IStore, CancellationToken, Task<WriteResult>> CreateAsync);
 }

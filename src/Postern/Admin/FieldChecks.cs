@@ -95,10 +95,14 @@ internal sealed class FieldChecks
         "takes networks by their first address and length: 10.0.0.0/8, 2001:db8::/32, or 10.1.2.3/32 for one address");
 
     /// <summary>Roles, which must be of the policy or built in: a key that is narrowed to a word that nobody knows would open nothing.</summary>
-    public FieldChecks Roles(string member, IReadOnlyList<string> roles, PolicySet policy)
+    /// <param name="member">The member.</param>
+    /// <param name="roles">What it holds.</param>
+    /// <param name="policy">The policy.</param>
+    /// <param name="isTold">Whether who asks may hear what roles there are.</param>
+    public FieldChecks Roles(string member, IReadOnlyList<string> roles, PolicySet policy, bool isTold)
     {
         string[] known = [.. BuiltInRoles.All.Select(r => r.Name), .. policy.Document.Roles.Select(r => r.Role.Name)];
-        return roles.FirstOrDefault(r => !known.Contains(r)) is { } unknown ? Add(member, $"the policy has no role of this name; {NearestName.Advice(unknown, known)}") : Items(member, roles, IsToken, "takes roles");
+        return roles.FirstOrDefault(r => !known.Contains(r)) is { } unknown ? Add(member, $"the policy has no role of this name{(isTold ? "; " + NearestName.Advice(unknown, known) : "")}") : Items(member, roles, IsToken, "takes roles");
     }
 
     public FieldChecks Groups(string member, IReadOnlyList<string> groups) => Items(member, groups, g => g.Length is > 0 and <= 255 && !g.Any(char.IsControl), "takes names of groups");

@@ -154,7 +154,7 @@ internal static class KeysEndpoints
         key.RevokedAt, key.Replaces, key.Sources, key.Namespaces, key.Roles, use?.At, use?.From);
 
     private static ManagementAnswer? Check(ManagementCall call, NewKey body) =>
-        Until(new FieldChecks().Text("name", body.Name, 63).Networks("sources", body.Sources).Patterns("namespaces", body.Namespaces).Roles("roles", body.Roles, call.State.Policy), call, body.ExpiresAt).Refused;
+        Until(new FieldChecks().Text("name", body.Name, 63).Networks("sources", body.Sources).Patterns("namespaces", body.Namespaces).Roles("roles", body.Roles, call.State.Policy, isTold: !call.IsOwn), call, body.ExpiresAt).Refused;
 
     // A key that somebody makes for himself lives no longer than one that nobody thought about.
     private static FieldChecks Until(FieldChecks checks, ManagementCall call, DateTimeOffset? expires)

@@ -202,19 +202,19 @@ internal sealed record WhoAmI(
 /// <summary>A rule of the policy that concerns the caller, in the policy's words.</summary>
 internal sealed record HeldRule(string Rule, IReadOnlyList<string> What, string Scope, IReadOnlyDictionary<string, IReadOnlyList<string>> Where, IReadOnlyList<string> When);
 
-/// <summary>POST /v1/bootstrap: an account with a key, or a user with a password.</summary>
+/// <summary>POST /v1/bootstrap: an account, or a user with a password; either with a key.</summary>
 internal sealed record Bootstrap
 {
     public string Name { get; set; } = "admin";
 
-    /// <summary>Makes a local user of this password. Default: a service account with a key.</summary>
+    /// <summary>Makes a local user of this password. Default: a service account.</summary>
     public string? Password { get; set; }
 
     public override string ToString() => $"bootstrap of {Name}";
 }
 
 /// <summary>The first administrator, and what is still to be written into the policy for it.</summary>
-internal sealed record Bootstrapped(string Caller, CreatedKey? Key, string Binding);
+internal sealed record Bootstrapped(string Caller, CreatedKey Key, string Binding);
 
 /// <summary>RFC 9457.</summary>
 internal sealed record ProblemBody(string Type, string Title, int Status, string Detail, string CallId, IReadOnlyList<FieldProblem>? Errors);

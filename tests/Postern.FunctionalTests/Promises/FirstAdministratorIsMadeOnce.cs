@@ -46,7 +46,8 @@ public sealed class FirstAdministratorIsMadeOnce
         (await holder.PostAsync("/v1/bootstrap", """{"name":"alice","password":"short"}""")).IsProblem(400, "invalid");
         var made = (await holder.PostAsync("/v1/bootstrap", """{"name":"alice","password":"correct horse battery staple"}""")).Is(201);
         Assert.Contains("user:postern/alice", made["binding"], StringComparison.Ordinal);
-        Assert.Null(made["key"]);
+        using var alice = new ManagementApiClient(gate, made.Json.GetProperty("key").GetProperty("text").GetString());
+        Assert.Equal("postern/alice", (await alice.GetAsync("/v1/whoami")).Is(200)["caller"]);
         Assert.DoesNotContain("horse", made.Text, StringComparison.Ordinal);
     }
 
