@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Postern.Commands.Management;
+using Postern.Commands.Terminal;
 using Postern.Commands.Workload;
 
 namespace Postern.Commands;
@@ -17,6 +18,9 @@ internal static class CommandLine
             ServeCommand.Create(TimeProvider.System),
             CheckCommand.Create(TimeProvider.System),
             PolicyCommand.Create(TimeProvider.System),
+            LoginCommand.Create(TimeProvider.System),
+            LogoutCommand.Create(TimeProvider.System),
+            WhoAmICommand.Create(TimeProvider.System),
             TokenCommand.Create(TimeProvider.System),
             ExecCommand.Create(TimeProvider.System),
             AgentCommand.Create(TimeProvider.System),

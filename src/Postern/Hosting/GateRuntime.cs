@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Postern.Admin;
 using Postern.Audit;
 using Postern.Audit.Sinks;
 using Postern.Configuration;
@@ -9,6 +10,7 @@ using Postern.Identity.Jwt;
 using Postern.Identity.Login;
 using Postern.Identity.Postern;
 using Postern.OAuth;
+using Postern.Model;
 using Postern.Pipeline;
 using Postern.Policy;
 using Postern.Telemetry;
@@ -82,7 +84,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
         options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
     {
-        Authorization = BuildAuthorization(options, identity),
+        Authorization = BuildAuthorization(options, policy, identity),
     };
 
     /// <summary>Knows the gate's own tokens again; null where none are issued.</summary>
@@ -155,7 +157,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Metrics.Dispose();
     }
 
-    private AuthorizationServer? BuildAuthorization(PosternOptions options, IdentitySources identity)
+    private AuthorizationServer? BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
         if (options.Tokens is not { } settings || Accounts is not { } accounts || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
@@ -170,7 +172,8 @@ internal sealed class GateRuntime : IAsyncDisposable
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
         var (logins, devices) = BuildLogins(options, settings, accounts, identity, sessions, logger);
         var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
-        return new AuthorizationServer(tokens, identity, clients, grants, status, logins, devices, _time, logger);
+        return new AuthorizationServer(tokens, identity, clients, grants, status, logins, devices,
+            (caller, from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow())), _time, logger);
     }
 
     private (Logins?, DeviceLogins?) BuildLogins(PosternOptions options, TokensOptions settings, AccountStore accounts, IdentitySources identity, Sessions sessions, ILogger logger)

@@ -16,7 +16,7 @@ namespace Postern.OAuth;
 /// identity sources say, as for every call.
 /// </summary>
 internal sealed partial class AuthorizationServer(
-    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, Logins? logins, DeviceLogins? devices, TimeProvider time, ILogger logger)
+    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, Logins? logins, DeviceLogins? devices, Func<Caller, IPAddress?, byte[]> whoAmI, TimeProvider time, ILogger logger)
 {
     private const string NoStore = "no-store";
 
@@ -72,6 +72,9 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.Keys when isRead:
                 await WriteKeysAsync(context);
                 return;
+            case OAuthPaths.WhoAmI when isRead:
+                await WhoAmIAsync(context, source);
+                return;
             case OAuthPaths.Authorize or OAuthPaths.Callback or OAuthPaths.Device when HttpMethods.IsGet(context.Request.Method):
                 CheckExhausted(source);
                 await (path switch { OAuthPaths.Authorize => logins!.AuthorizeAsync(context), OAuthPaths.Callback => logins!.CallbackAsync(context), _ => devices!.EnterAsync(context) });
@@ -79,7 +82,7 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect or OAuthPaths.DeviceAuthorization or OAuthPaths.Device when HttpMethods.IsPost(context.Request.Method):
                 break;
             default:
-                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys ? "GET, HEAD" : path == OAuthPaths.Device ? "GET, POST" : OAuthPaths.IsPage(path) ? "GET" : "POST";
+                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys or OAuthPaths.WhoAmI ? "GET, HEAD" : path == OAuthPaths.Device ? "GET, POST" : OAuthPaths.IsPage(path) ? "GET" : "POST";
                 throw new OAuthException("invalid_request", "The endpoint doesn't take this method.", StatusCodes.Status405MethodNotAllowed);
         }
 
@@ -110,6 +113,27 @@ internal sealed partial class AuthorizationServer(
                 await WriteAsync(context, await grants.AnswerAsync(form, client), NoStore);
                 break;
         }
+    }
+
+    // Who the caller is, as for any call, and what the policy says of him: he could find it out by asking.
+    private async Task WhoAmIAsync(HttpContext context, IPAddress? source)
+    {
+        CheckExhausted(source);
+        var (token, refusal) = await identity.AuthenticateAsync(context.Request.Headers.Authorization, source, context.RequestAborted);
+        if (token is null)
+        {
+            throw refusal!.Reason switch
+            {
+                RefusalReason.CannotTell => OAuthException.Unavailable(refusal.Text),
+                RefusalReason.Limited => OAuthException.TooMany(refusal.Text, refusal.RetryAfter),
+                // RFC 6750 §3.1. What failed was counted where it failed.
+                _ => new OAuthException("invalid_token", refusal.Text, StatusCodes.Status401Unauthorized),
+            };
+        }
+
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = NoStore;
+        await context.Response.BodyWriter.WriteAsync(whoAmI(token.Caller, source), context.RequestAborted);
     }
 
     private void CheckExhausted(IPAddress? source)

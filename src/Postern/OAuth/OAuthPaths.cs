@@ -9,6 +9,8 @@ internal static class OAuthPaths
     public const string Revoke = "/oauth/revoke";
     public const string Introspect = "/oauth/introspect";
 
+    public const string WhoAmI = "/oauth/whoami";
+
     public const string Authorize = "/oauth/authorize";
     public const string Callback = "/oauth/callback";
     public const string DeviceAuthorization = "/oauth/device_authorization";
@@ -17,7 +19,7 @@ internal static class OAuthPaths
     /// <summary>Whether a request target may be one of these: what every call of an engine is asked, so no more than a look.</summary>
     public static bool MayBe(string target) => target.Length > 2 && target[1] is 'o' or '.' && (target.StartsWith("/oauth/", StringComparison.Ordinal) || target.StartsWith("/.well-known/", StringComparison.Ordinal));
 
-    public static bool IsKnown(string path) => path is Metadata or Keys or Token or Revoke or Introspect;
+    public static bool IsKnown(string path) => path is Metadata or Keys or Token or Revoke or Introspect or WhoAmI;
 
     /// <summary>Those that are there only where people can log in.</summary>
     public static bool IsOfLogin(string path) => path is Authorize or Callback or DeviceAuthorization or Device;

@@ -16,6 +16,9 @@ internal sealed class Sessions(
 {
     public const string Grant = "refresh_token";
 
+    /// <summary>What a refresh token is called where one is exchanged (RFC 8693 §3).</summary>
+    public const string TokenType = "urn:ietf:params:oauth:token-type:refresh_token";
+
     private const string LogIn = "The session has ended: run postern login.";
     private const int MostTries = 5;
 
@@ -81,6 +84,48 @@ internal sealed class Sessions(
         }
 
         throw OAuthException.Unavailable("Too many ask with the same refresh token at once.");
+    }
+
+    /// <summary>
+    /// A second session of the same login, for another program of the same person (RFC 8693): two that rotate one refresh token would end it for each other. It uses
+    /// nothing up, has no more than the first and ends when that would.
+    /// </summary>
+    public async ValueTask<JsonObject> ForkAsync(OAuthForm form, OAuthClient client)
+    {
+        if (form["requested_token_type"] != TokenType || form["actor_token"] is not null)
+        {
+            throw OAuthException.InvalidRequest($"A refresh token is exchanged for another one: requested_token_type={TokenType}.");
+        }
+
+        var token = form.Required("subject_token");
+        var id = texts.FamilyOf(token) ?? throw OAuthException.InvalidGrant("The refresh token is none of this gate's: run postern login.");
+        var family = await store.FamilyAsync(id, form.Cancellation) ?? throw OAuthException.InvalidGrant(LogIn);
+        if (client.Id != family.ClientId)
+        {
+            throw OAuthException.InvalidClient("The refresh token was issued to another client.");
+        }
+
+        if (HasEnded(family) || !(texts.Is(token, family.CurrentHash) || texts.Is(token, family.PreviousHash)))
+        {
+            throw OAuthException.InvalidGrant(LogIn);
+        }
+
+        var forked = RefreshTokens.NewFamily();
+        var first = texts.First(forked);
+        var second = family with
+        {
+            Id = forked, CurrentHash = texts.Hash(first), PreviousHash = null, CreatedAt = time.GetUtcNow(), LastUsedAt = null,
+            Scope = string.Join(' ', Narrowed(form, family)), Audiences = [.. Narrowed(form.Audiences, family)],
+        };
+        var answer = Issue(TokenExchange.Grant, second, AskedScope.Split(second.Scope.Length == 0 ? null : second.Scope), second.Audiences, form);
+        if (!await store.CreateAsync(second, form.Cancellation))
+        {
+            throw OAuthException.Unavailable("Try again.");
+        }
+
+        answer["refresh_token"] = first;
+        answer["issued_token_type"] = TokenType;
+        return answer;
     }
 
     /// <summary>Ends the session of a refresh token; false where the text is none.</summary>

@@ -12,6 +12,7 @@ internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Se
     public ValueTask<JsonObject> AnswerAsync(OAuthForm form, OAuthClient client) => form.Required("grant_type") switch
     {
         ClientCredentials => new(OfClient(form, client)),
+        TokenExchange.Grant when form["subject_token_type"] == Sessions.TokenType => sessions.ForkAsync(form, client),
         TokenExchange.Grant => exchange.AnswerAsync(form, client),
         Sessions.Grant => sessions.RefreshAsync(form, client),
         Logins.Grant when logins is not null => logins.RedeemAsync(form, client),

@@ -69,7 +69,7 @@ internal static class AgentCommand
             return ExitCodes.Usage;
         }
 
-        using var handler = WorkloadIdentity.Handler(parsed);
+        using var handler = WorkloadIdentity.Handler(parsed.GetValue(WorkloadIdentity.Authority));
         using var loggers = ServeCommand.CreateLoggers();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, ending));

@@ -15,14 +15,14 @@ internal static class WorkloadIdentity
         Description = "The gate: https://postern.example.com:7233. Default: POSTERN_GATE.",
         HelpName = "url",
         DefaultValueFactory = _ => Uri.TryCreate(Environment.GetEnvironmentVariable("POSTERN_GATE"), UriKind.Absolute, out var gate) ? gate : null!,
-        CustomParser = result => Uri.TryCreate(result.Tokens.Single().Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp) ? url : Wrong<Uri>(result, "is no http or https URL"),
+        CustomParser = ReadUrl,
     };
 
     public static readonly Option<Uri> TokenEndpoint = new("--token-endpoint")
     {
         Description = "Where tokens are had, if not at the gate's /oauth/token.",
         HelpName = "url",
-        CustomParser = result => Uri.TryCreate(result.Tokens.Single().Value, UriKind.Absolute, out var url) ? url : Wrong<Uri>(result, "is no URL"),
+        CustomParser = ReadUrl,
     };
 
     public static readonly Option<string> Account = new("--account") { Description = "The account, with --key-file or --private-key. Default: POSTERN_ACCOUNT.", HelpName = "name", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("POSTERN_ACCOUNT")! };
@@ -64,7 +64,7 @@ internal static class WorkloadIdentity
         try
         {
             return new PosternTokenSource(
-                new PosternTokenOptions { Endpoint = endpoint, Grant = grant, Audience = parsed.GetValue(Audience), Scope = parsed.GetValue(Scope) }, new HttpClient(Handler(parsed)), time);
+                new PosternTokenOptions { Endpoint = endpoint, Grant = grant, Audience = parsed.GetValue(Audience), Scope = parsed.GetValue(Scope) }, new HttpClient(Handler(parsed.GetValue(Authority))), time);
         }
         catch (ArgumentException e)
         {
@@ -79,14 +79,14 @@ internal static class WorkloadIdentity
     }
 
     /// <summary>How the gate is connected to: TLS 1.2 or newer, its certificate checked against the named authorities.</summary>
-    public static SocketsHttpHandler Handler(ParseResult parsed)
+    public static SocketsHttpHandler Handler(string? authority)
     {
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ActivityHeadersPropagator = null, PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectTimeout = TimeSpan.FromSeconds(10), EnableMultipleHttp2Connections = true, KeepAlivePingDelay = TimeSpan.FromSeconds(60), KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
         };
-        if (parsed.GetValue(Authority) is { } file)
+        if (authority is { } file)
         {
             var trusted = new X509Certificate2Collection();
             trusted.ImportFromPemFile(file);
@@ -140,9 +140,16 @@ internal static class WorkloadIdentity
         return new SigningCredentials(new ECDsaSecurityKey(ecdsa) { KeyId = keyId }, SecurityAlgorithms.EcdsaSha256);
     }
 
-    private static T Wrong<T>(System.CommandLine.Parsing.ArgumentResult result, string what)
+    /// <summary>Reads an http or https URL.</summary>
+    public static Uri? ReadUrl(System.CommandLine.Parsing.ArgumentResult result)
     {
-        result.AddError($"'{result.Tokens.Single().Value}' {what}.");
-        return default!;
+        var text = result.Tokens.Single().Value;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp))
+        {
+            return url;
+        }
+
+        result.AddError($"'{text}' is no http or https URL.");
+        return null;
     }
 }

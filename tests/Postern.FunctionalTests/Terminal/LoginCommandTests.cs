@@ -1,0 +1,300 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Postern.Commands;
+using Postern.Commands.Terminal;
+using Postern.FunctionalTests.Infrastructure;
+using Tomlyn;
+using Tomlyn.Model;
+
+namespace Postern.FunctionalTests.Terminal;
+
+/// <summary>A person at a terminal: <c>login</c>, <c>whoami</c>, <c>logout</c>, and the profile of the stock command line, against a real gate. Alone, since the files are named by the environment.</summary>
+[Collection(nameof(TerminalFiles))]
+public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifetime
+{
+    private const string Policy = """
+        bindings:
+          - { who: ["group:test/payments"], role: developer, where: { temporal: payments } }
+        """;
+
+    private readonly int _port = FreePort();
+    private Gate _gate = null!;
+    private TestLogins _logins = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        files.Clear();
+        _gate = await Gate.StartAsync(new GateSetup
+        {
+            PolicyText = Policy,
+            IdentityExtra = GateAccounts.Configuration,
+            Listen = $$"""- { address: "127.0.0.1:{{_port}}", protocol: http }""",
+            Extra = $$"""tokens: { issuer: "http://127.0.0.1:{{_port}}", lifetime: 60s }""",
+            IssuerExtra = $"login: {{ clientId: {TestLogins.ClientId}, clientSecret: {TestLogins.Secret} }}",
+        });
+        _logins = new TestLogins(_gate.Issuer);
+        _gate.Issuer.Further = _logins.AnswerAsync;
+    }
+
+    public async ValueTask DisposeAsync() => await _gate.DisposeAsync();
+
+    [Fact]
+    public async Task Login_WritesTheProfileOfTheStockCommandLine_WhoseTokensWork()
+    {
+        File.WriteAllText(TemporalProfile.File, "# mine\n[profile.other]\naddress = \"elsewhere:7233\"\n\n[profile.default]\nnamespace = \"payments\"\n");
+
+        var (code, _, words) = await LoginAsync();
+
+        Assert.True(code == 0, words);
+        Assert.Contains("Logged in as test/alice", words, StringComparison.Ordinal);
+        var document = Toml();
+        Assert.Equal("elsewhere:7233", ((TomlTable)((TomlTable)document["profile"])["other"])["address"]);
+        var profile = (TomlTable)((TomlTable)document["profile"])["default"];
+        Assert.Equal(("payments", _gate.GrpcAddress, true), (profile["namespace"], profile["address"], ((TomlTable)profile["tls"])["disabled"]));
+        var oauth = (TomlTable)profile["oauth"];
+        Assert.True(DateTimeOffset.Parse((string)oauth["expires_at"]) > DateTimeOffset.UtcNow);
+        Assert.Equal(0, await StartAsync((string)oauth["access_token"]));
+
+        // As the command line does it: Basic with an empty secret, many times over, while whoami refreshes its own.
+        var token = (string)oauth["refresh_token"];
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await RefreshAsTemporalDoesAsync((string)oauth["token_url"], token);
+            token = answer.GetProperty("refresh_token").GetString()!;
+            Assert.Equal(0, await StartAsync(answer.GetProperty("access_token").GetString()!));
+            Assert.Equal(0, (await RunAsync("whoami")).Code);
+        }
+
+        Assert.All([TemporalProfile.File, .. Directory.GetFiles(LoginSession.Folder)], file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        Assert.DoesNotContain(token, words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhoAmI_SaysWhatThePolicySays_AndNoticesTheLostTable_WhichLoginRestoresWithoutABrowser()
+    {
+        await LoginAsync();
+        File.WriteAllText(TemporalProfile.File, "[profile.default]\naddress = \"127.0.0.1:1\"\n");
+
+        var (code, output, words) = await RunAsync("whoami");
+        Assert.True(code == 0, words);
+        Assert.Contains("test/alice, human, in payments", output, StringComparison.Ordinal);
+        Assert.Contains("may    developer in namespace payments", output, StringComparison.Ordinal);
+        Assert.Contains("has lost this login", words, StringComparison.Ordinal);
+
+        var again = await LoginAsync(browser: _ => throw new InvalidOperationException("No browser is needed."));
+        Assert.True(again.Code == 0, again.Words);
+        Assert.Contains("Still logged in", again.Words, StringComparison.Ordinal);
+        Assert.DoesNotContain("lost", (await RunAsync("whoami")).Words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Logout_EndsBothSessions_HereAndAtTheGate()
+    {
+        await LoginAsync();
+        var oauth = (TomlTable)((TomlTable)((TomlTable)Toml()["profile"])["default"])["oauth"];
+
+        Assert.Equal((0, "Logged out.\n"), ((await RunAsync("logout")) is var ended ? (ended.Code, ended.Words) : default));
+
+        Assert.Empty(Directory.GetFiles(LoginSession.Folder));
+        Assert.False(((TomlTable)((TomlTable)Toml()["profile"])["default"]).ContainsKey("oauth"));
+        var refused = await RefreshAsTemporalDoesAsync((string)oauth["token_url"], (string)oauth["refresh_token"]);
+        Assert.Equal("invalid_grant", refused.GetProperty("error").GetString());
+        Assert.Contains("postern login", refused.GetProperty("error_description").GetString(), StringComparison.Ordinal);
+        Assert.Equal(GrpcCode.Unauthenticated, await StartAsync((string)oauth["access_token"]));
+        Assert.Equal(1, (await RunAsync("whoami")).Code);
+    }
+
+    [Fact]
+    public async Task Device_ShowsACodeThatIsConfirmedElsewhere()
+    {
+        using var output = new StringWriter();
+        using var words = new StringWriter();
+        var waiting = LoginCommand.Create(TimeProvider.System, _ => false).Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer, "--device"])
+            .InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
+        var page = await Eventually.AnswersAsync(() => { lock (words) { return Task.FromResult(Page().Match(words.ToString()).Groups[1].Value); } }, url => url.Length > 0);
+
+        using var browser = new Person();
+        var asked = await browser.GoAsync(page);
+        await browser.PressAsync(new Uri(new Uri(Issuer), "/oauth/device"), asked);
+
+        Assert.True(await waiting == 0, words.ToString());
+        Assert.Contains("Logged in as test/alice", words.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RefusedLogin_IsSaidInWords_AndWritesNothing()
+    {
+        _logins.Refuses = true;
+
+        var (code, _, words) = await LoginAsync();
+
+        Assert.Equal(1, code);
+        Assert.NotEmpty(words);
+        Assert.False(File.Exists(TemporalProfile.File));
+        Assert.Null(LoginSession.Read("default"));
+    }
+
+    [Fact]
+    public async Task ProfileFileThatIsNoToml_IsLeftAlone()
+    {
+        File.WriteAllText(TemporalProfile.File, "[profile.default\n");
+
+        var (code, _, words) = await LoginAsync();
+
+        Assert.Equal(1, code);
+        Assert.Contains("left alone", words, StringComparison.Ordinal);
+        Assert.Equal("[profile.default\n", File.ReadAllText(TemporalProfile.File));
+    }
+
+    [Fact]
+    public async Task GateThatIsNoneOrAway_IsSaidInWords()
+    {
+        Assert.Contains("can't be reached", (await RunAsync("login", "--gate", $"http://127.0.0.1:{FreePort()}")).Words, StringComparison.Ordinal);
+        Assert.Contains("takes https", (await RunAsync("login", "--gate", "http://gate.example")).Words.Replace("take https", "takes https", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("answers 404", (await RunAsync("login", "--gate", $"http://{_gate.AdminAddress}")).Words, StringComparison.Ordinal);
+    }
+
+    private string Issuer => $"http://127.0.0.1:{_port}";
+
+    private async Task<(int Code, string Output, string Words)> LoginAsync(Func<Uri, bool>? browser = null)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var words = new StringWriter { NewLine = "\n" };
+        using var person = new Person();
+        var visiting = Task.CompletedTask;
+        var command = LoginCommand.Create(TimeProvider.System, browser ?? (url => { visiting = person.GoAsync(url.ToString()); return true; }));
+        var code = await command.Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer]).InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
+        await visiting;
+        return (code, output.ToString(), words.ToString());
+    }
+
+    private static async Task<(int Code, string Output, string Words)> RunAsync(params string[] arguments)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var words = new StringWriter { NewLine = "\n" };
+        return (await CommandLine.RunAsync(arguments, output, words, TestContext.Current.CancellationToken), output.ToString(), words.ToString());
+    }
+
+    private static async Task<JsonElement> RefreshAsTemporalDoesAsync(string url, string token)
+    {
+        using var http = new HttpClient();
+        JsonElement last = default;
+        // By Basic first, also with an empty secret, then in the body.
+        foreach (var isBasic in new[] { true, false })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, url);
+            var form = new Dictionary<string, string> { ["grant_type"] = "refresh_token", ["refresh_token"] = token };
+            if (isBasic)
+            {
+                request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String("postern-cli:"u8));
+            }
+            else
+            {
+                form["client_id"] = "postern-cli";
+            }
+
+            request.Content = new FormUrlEncodedContent(form);
+            using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+            using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            last = document.RootElement.Clone();
+            if (response.IsSuccessStatusCode)
+            {
+                return last;
+            }
+        }
+
+        return last;
+    }
+
+    private async Task<int?> StartAsync(string token) => (await _gate.Client.CallAsync("StartWorkflowExecution", Requests.Start(), token, TestContext.Current.CancellationToken)).Status;
+
+    private static TomlTable Toml() => TomlSerializer.Deserialize<TomlTable>(File.ReadAllText(TemporalProfile.File))!;
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    [GeneratedRegex("Open (http\\S+) in any browser")]
+    private static partial Regex Page();
+
+    /// <summary>A browser with one cookie jar that knows nothing of ports and schemes: on loopback a login's cookie may be for https.</summary>
+    private sealed partial class Person : IDisposable
+    {
+        private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
+        private string? _cookie;
+
+        public async Task<string> GoAsync(string url)
+        {
+            for (var hops = 0; hops < 10; hops++)
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, url);
+                using var response = await SendAsync(request);
+                if (response.StatusCode != HttpStatusCode.Redirect)
+                {
+                    return await response.Content.ReadAsStringAsync();
+                }
+
+                url = new Uri(new Uri(url), response.Headers.Location!).ToString();
+            }
+
+            throw new InvalidOperationException("The login goes in circles.");
+        }
+
+        public async Task PressAsync(Uri page, string text)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, page)
+            {
+                Content = new FormUrlEncodedContent([KeyValuePair.Create("confirmation", WebUtility.HtmlDecode(Confirmation().Match(text).Groups[1].Value)), KeyValuePair.Create("decision", "allow")]),
+            };
+            using var response = await SendAsync(request);
+            Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        }
+
+        public void Dispose() => _http.Dispose();
+
+        private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
+        {
+            if (_cookie is not null)
+            {
+                request.Headers.Add("cookie", _cookie);
+            }
+
+            var response = await _http.SendAsync(request);
+            _cookie = response.Headers.TryGetValues("set-cookie", out var set) ? set.First().Split(';')[0] : _cookie;
+            return response;
+        }
+
+        [GeneratedRegex("name=\"confirmation\" value=\"([^\"]+)\"")]
+        private static partial Regex Confirmation();
+    }
+}
+
+/// <summary>Where a terminal's files are, for the tests of one class at a time.</summary>
+[CollectionDefinition(nameof(TerminalFiles), DisableParallelization = true)]
+public sealed class TerminalFiles : ICollectionFixture<TerminalFiles>, IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("postern-terminal-").FullName;
+
+    public TerminalFiles()
+    {
+        Environment.SetEnvironmentVariable("XDG_CONFIG_HOME", _folder);
+        Environment.SetEnvironmentVariable("TEMPORAL_CONFIG_FILE", Path.Combine(_folder, "temporal.toml"));
+    }
+
+    public void Clear()
+    {
+        foreach (var file in Directory.GetFiles(_folder, "*", SearchOption.AllDirectories))
+        {
+            File.Delete(file);
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
