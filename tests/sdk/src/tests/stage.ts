@@ -9,12 +9,7 @@ import { accountToken, personToken } from '../gate/tokens.js';
 // What Core warns of (a lost connection, a refused poll) is what these tests cause.
 Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { forward: {}, filter: 'OFF' } } });
 
-/** A suite that hangs must not hang the others. */
-export const LIMIT = { timeout: 300_000 };
-
-export const PERMISSION_DENIED = 7;
-export const UNAVAILABLE = 14;
-export const UNAUTHENTICATED = 16;
+export * from './limits.js';
 
 /** A postern-dev, and everybody of postern-dev.yaml to call it. */
 export class Stage {

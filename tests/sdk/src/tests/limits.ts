@@ -1,0 +1,7 @@
+// Apart from the stage, which starts the native part of the SDK: a suite without a worker ends only without that.
+/** A suite that hangs must not hang the others. */
+export const LIMIT = { timeout: 300_000 };
+
+export const PERMISSION_DENIED = 7;
+export const UNAVAILABLE = 14;
+export const UNAUTHENTICATED = 16;
