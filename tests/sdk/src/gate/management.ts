@@ -12,8 +12,13 @@ export class Management {
     return new Management(at, await personToken(at.issuer, 'carol@example.com'));
   }
 
+  /** An account of this name; one that is there is as good. */
   async account(name: string, kind: 'service' | 'agent' = 'service'): Promise<void> {
-    await this.#call('POST', '/v1/accounts', { name, kind });
+    await this.#call('POST', '/v1/accounts', { name, kind }).catch((e: unknown) => {
+      if (!String(e).includes(': 409 ')) {
+        throw e;
+      }
+    });
   }
 
   /** A key's id, and its text. */

@@ -5,6 +5,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { CALLER_HEADER } from '../caller-assertion/caller.js';
 import { findCall, readAudit, type AuditRecord } from '../gate/audit.js';
 import { callerAware, clientOf, refused, RunningWorker } from '../gate/clients.js';
+import { Management } from '../gate/management.js';
 import { type Addresses, until } from '../gate/processes.js';
 import { accountToken, personToken } from '../gate/tokens.js';
 import type { WhoStartedMe } from '../workflows/callers.js';
@@ -203,6 +204,66 @@ export class Story {
       told.asked('StartWorkflowExecution Refund in namespace payments, as before');
       told.answer(`run ${handle.firstExecutionRunId}: "${(await handle.result()) as string}". Nothing was restarted.`);
       told.decision(await this.#call("bob's second start", (r) => isStart(r) && r.caller === 'dev/bob@example.com' && r.decision === 'allow'));
+    });
+
+    await steps.play("an account of the gate's own works with a key", async (told) => {
+      const management = await Management.open(at);
+      told.who('carol@example.com, a human in the group platform');
+      told.asked(`POST ${at.admin}/v1/accounts refund-worker, and a key for it`);
+      await management.account('refund-worker');
+      const key = await management.key('refund-worker');
+      told.answer(`key ${key.id}: ${key.text.slice(0, 12)}…, shown this once; the store keeps a keyed hash`);
+      const taskQueue = 'payments-own';
+      const refund = async (n: number) => {
+        const handle = await this.#alice.workflow.start('Refund', { workflowId: `${this.workflowId}-own-${n}`, taskQueue, args: [this.#order, 500] });
+        return (await handle.result()) as string;
+      };
+      const worker = await RunningWorker.start(at.gate, key.text, { taskQueue });
+      told.who('refund-worker, a service of the gate itself');
+      told.answer(`it runs a workflow: "${await refund(1)}"`);
+      told.decision(await this.#call("the worker's poll", (r) => r.operation.endsWith('PollWorkflowTaskQueue') && r.caller === 'postern/refund-worker'));
+
+      told.who('carol@example.com');
+      told.asked(`POST /v1/keys/${key.id}/rotate while the worker runs`);
+      const next = await management.rotate(key.id, 3600);
+      told.answer(`key ${next.id}; the old one goes on for an hour. The worker still works: "${await refund(2)}"`);
+      await worker.connection.setApiKey(next.text);
+      told.answer(`and with the new one: "${await refund(3)}"`);
+      await worker.stop();
+
+      const { connection } = await clientOf(at.gate, next.text);
+      const poll = { namespace: 'payments', taskQueue: { name: taskQueue }, identity: 'waiting' };
+      const waiting = refused(() => connection.withDeadline(Date.now() + 60_000, () => connection.workflowService.pollWorkflowTaskQueue(poll)));
+      await new Promise((later) => setTimeout(later, 500));
+      told.asked(`POST /v1/keys/${next.id}/revoke while a poll is open`);
+      await management.revoke(next.id);
+      const no = await waiting;
+      told.error(no.details);
+      check(no.code === UNAUTHENTICATED, `expected UNAUTHENTICATED, got ${no.code}`);
+      await management.revoke(key.id);
+      await connection.close();
+    });
+
+    await steps.play('its token of minutes comes from the gate, and names what it may not widen', async (told) => {
+      const management = await Management.open(at);
+      const key = await management.key('refund-worker');
+      told.who('refund-worker, with a key');
+      told.asked(`${at.oauth}/oauth/token by client credentials, narrowed to scope "namespace:payments role:worker"`);
+      const answer = await fetch(`${at.oauth}/oauth/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${Buffer.from(`refund-worker:${key.text}`).toString('base64')}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'namespace:payments role:worker' }),
+      });
+      const { access_token: token, expires_in: life } = (await answer.json()) as { access_token: string; expires_in: number };
+      check(answer.status === 200, `no token: ${answer.status}`);
+      const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
+      told.answer(`a JWT for ${String(claims['sub'])}, ${life} s, scope "${String(claims['scope'])}"`);
+      const own = await clientOf(at.gate, token);
+      const no = await refused(() => own.workflow.start('Refund', { workflowId: `${this.workflowId}-own-start`, taskQueue: 'payments', args: [this.#order, 1] }));
+      told.error(no.details);
+      check(no.code === PERMISSION_DENIED, `expected PERMISSION_DENIED, got ${no.code}`);
+      await own.connection.close();
+      await management.revoke(key.id);
     });
 
     await steps.play('the audit file has all of it', async (told) => {

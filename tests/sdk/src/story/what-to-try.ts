@@ -25,6 +25,11 @@ ${bold('It stays up. Try it yourself:')}
   A login in the browser, by any OpenID client:
     issuer ${at.issuer}, client postern-demo, redirect http://127.0.0.1:<any port>/callback, PKCE
 
+  Accounts of the gate's own, as carol of the group platform:
+    export POSTERN_TOKEN=$(node ${relative('.', fileURLToPath(new URL('./login.js', import.meta.url)))} ${at.issuer} carol@example.com)
+    artifacts/bin/Postern/release/postern account list --admin ${at.admin}
+    artifacts/bin/Postern/release/postern key create refund-worker --admin ${at.admin}
+
   Health and metrics:
     curl -s ${at.admin}/readyz
     curl -s ${at.admin}/metrics
