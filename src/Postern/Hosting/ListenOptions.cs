@@ -35,7 +35,7 @@ internal sealed record ListenTlsOptions
     /// <summary>Whether clients present certificates: <c>none</c> (default), <c>optional</c>, <c>required</c>.</summary>
     public ClientCertificates ClientCertificates { get; init; }
 
-    /// <summary>PEM files of the authorities that client certificates must chain to. Required unless <c>clientCertificates: none</c>.</summary>
+    /// <summary>PEM files of the authorities that client certificates must chain to, their roots among them; a certificate needs the extended key usage clientAuth. Required unless <c>clientCertificates: none</c>.</summary>
     [Path]
     public IReadOnlyList<string> ClientAuthorities { get; init; } = [];
 }

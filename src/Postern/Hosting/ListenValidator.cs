@@ -1,5 +1,7 @@
 using System.Net;
+using System.Security.Cryptography;
 using Postern.Configuration;
+using Postern.Identity.Certificates;
 
 namespace Postern.Hosting;
 
@@ -58,6 +60,23 @@ internal static class ListenValidator
         else if (options.ClientAuthorities.Count == 0)
         {
             problems.Error($"{path}.clientAuthorities", "is required with clientCertificates, since otherwise any certificate would do; write clientAuthorities: [workers-ca.pem]");
+        }
+        else if (options.ClientAuthorities.All(file => file.Length > 0) && HoldNoRoot(options.ClientAuthorities))
+        {
+            problems.Error($"{path}.clientAuthorities", "hold no root certificate, so that no client's certificate leads to one; add the authority's own, self-signed certificate");
+        }
+    }
+
+    // What can't be read as certificates is said where they are loaded, and by postern check.
+    private static bool HoldNoRoot(IReadOnlyList<string> files)
+    {
+        try
+        {
+            return CertificateAuthorities.Load(files).Roots.Count == 0;
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

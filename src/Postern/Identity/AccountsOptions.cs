@@ -31,7 +31,7 @@ internal sealed record NamespaceCredentialOptions
 
     /// <summary>
     /// What they take: <c>keys</c>, <c>certificates</c>, <c>federated</c>, <c>postern</c> (tokens that the gate issued), <c>break-glass</c>, or the name of an
-    /// issuer. Required.
+    /// entry of issuers or introspection. Required.
     /// </summary>
     [Required("[certificates, okta]")]
     public IReadOnlyList<string> Accept { get; init; } = [];

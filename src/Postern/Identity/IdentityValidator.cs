@@ -66,7 +66,7 @@ internal static class IdentityValidator
                 var word = options.Namespaces[i].Accept[j];
                 if (word.Length > 0 && !known.Contains(word))
                 {
-                    problems.Error($"{path}.namespaces[{i}].accept[{j}]", $"'{word}' is no kind of credential and no issuer; {NearestName.Advice(word, known)}");
+                    problems.Error($"{path}.namespaces[{i}].accept[{j}]", $"'{word}' is no kind of credential and no entry of issuers or introspection; {NearestName.Advice(word, known)}");
                 }
             }
         }

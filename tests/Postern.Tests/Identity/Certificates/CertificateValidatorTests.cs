@@ -40,6 +40,11 @@ public sealed class CertificateValidatorTests
     public void Certificates_ThatNoListenerAsksFor_AreAnError(string listener) =>
         Assert.Contains(Problems($"{{ {One}, account: a }}", listener), p => p.Contains("no listener asks for any", StringComparison.Ordinal));
 
+    [Fact]
+    public void Listener_AuthoritiesWithoutARoot_AreAnError() => Assert.Contains(
+        Problems($"{{ {One}, account: a }}", "tls: { certificate: ca.pem, key: ca.pem, clientCertificates: optional, clientAuthorities: [below.pem] }"),
+        p => p.Contains("listen[0].tls.clientAuthorities", StringComparison.Ordinal) && p.Contains("hold no root", StringComparison.Ordinal));
+
     private static List<string> Problems(string entries, string listener = "tls: { certificate: ca.pem, key: ca.pem, clientCertificates: optional, clientAuthorities: [ca.pem] }", bool accounts = true)
     {
         using var folder = new ConfigurationFolder();
