@@ -52,17 +52,22 @@ export const tokenOf = (body) => {
   return body.subarray(at, at + length);
 };
 
-/** A signing key with its set, and a token for the worker's account. */
+/** A signing key with its set, a token for the worker's account, and one for who makes accounts. */
 export function identity() {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = publicKey.export({ format: 'jwk' });
   const kid = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url').slice(0, 16);
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const now = Math.floor(Date.now() / 1000);
-  const body = `${part({ alg: 'ES256', kid, typ: 'JWT' })}.${part({
-    iss: 'https://issuer.test', sub: 'payments-worker', aud: 'postern', iat: now, exp: now + 4 * 3600, jti: randomBytes(8).toString('hex'),
-    kind: 'service', groups: ['payments', 'everyone'],
-  })}`;
-  const signature = sign('sha256', Buffer.from(body), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url');
-  return { keySet: JSON.stringify({ keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] }), token: `${body}.${signature}` };
+  const mint = (claims) => {
+    const body = `${part({ alg: 'ES256', kid, typ: 'JWT' })}.${part({
+      iss: 'https://issuer.test', aud: 'postern', iat: now, exp: now + 4 * 3600, jti: randomBytes(8).toString('hex'), ...claims,
+    })}`;
+    return `${body}.${sign('sha256', Buffer.from(body), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  };
+  return {
+    keySet: JSON.stringify({ keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] }),
+    token: mint({ sub: 'payments-worker', kind: 'service', groups: ['payments', 'everyone'] }),
+    administrator: mint({ sub: 'root', groups: ['administrators'] }),
+  };
 }

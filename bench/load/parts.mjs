@@ -66,11 +66,11 @@ http {
   return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')]);
 }
 
-export function gate(folder, postern, { port, admin, upstream, keySet, assertion = 'off' }) {
+export function gate(folder, postern, { port, admin, upstream, keySet, assertion = 'off', oauth }) {
   mkdirSync(join(folder, 'data'), { recursive: true });
   writeFileSync(join(folder, 'keys.json'), keySet);
   writeFileSync(join(folder, 'postern.yaml'), `
-listen: [{ address: 127.0.0.1:${port}, protocol: grpc }]
+listen: [{ address: 127.0.0.1:${port}, protocol: grpc }${oauth ? `, { address: 127.0.0.1:${oauth}, protocol: http }` : ''}]
 admin: { address: 127.0.0.1:${admin} }
 data: ${folder}/data
 engines:
@@ -79,6 +79,7 @@ engines:
 identity:
   issuers:
     - { name: test, issuer: "https://issuer.test", keySet: ${folder}/keys.json, audiences: [postern], groups: groups, kind: { claim: kind, service: [service] } }
+${oauth ? `  accounts: enabled\ntokens: { issuer: "http://127.0.0.1:${oauth}", lifetime: 1h }` : ''}
 policy: [${folder}/policy.yaml]
 audit: { file: ${folder}/audit }
 `);
@@ -88,7 +89,8 @@ roles:
   load: { extends: worker, with: [workflow.start] }
 bindings:
 ${filler.join('\n')}
-  - { who: ["account:payments-worker"], role: load, where: { temporal: payments, taskQueue: "payments*" } }
+${oauth ? '  - { who: ["group:administrators"], role: admin, scope: cluster }' : ''}
+  - { who: [${oauth ? '"account:test/payments-worker", "account:postern/payments-worker"' : '"account:payments-worker"'}], role: load, where: { temporal: payments, taskQueue: "payments*" } }
 `);
   return start(postern, ['serve', '--config', join(folder, 'postern.yaml')]);
 }

@@ -14,7 +14,7 @@ const { values: options } = parseArgs({ options: {
   polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryGzip|pollWithTask|idlePoll]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryGzip|pollWithTask|idlePoll]');
   process.exit(0);
 }
 
@@ -24,14 +24,14 @@ const folder = mkdtempSync(join(tmpdir(), 'postern-load-'));
 const wants = (name) => !options.only || options.only === name;
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const run = promisify(execFile);
-const { keySet, token } = identity();
+const { keySet, token, administrator } = identity();
 // Compiled code settles after some hundred thousand calls: a gate runs for weeks, and its first minute is not what it costs.
 const warmUp = Math.max(Number(options.calls), 150000);
 const result = {};
 
-const load = async (port, name, file, headers, calls, extra = []) => {
+const load = async (port, name, file, headers, calls, extra = [], credential = token) => {
   const { stdout } = await run('h2load', ['-c8', '-m16', '-t1', `-n${calls}`, '-d', file, ...extra,
-    ...['content-type: application/grpc', 'te: trailers', `authorization: Bearer ${token}`, 'client-name: temporal-go', 'client-version: 1.50.0',
+    ...['content-type: application/grpc', 'te: trailers', `authorization: Bearer ${credential}`, 'client-name: temporal-go', 'client-version: 1.50.0',
       'temporal-namespace: payments', 'grpc-timeout: 30S', 'grpc-accept-encoding: gzip', 'user-agent: grpc-go/1.83.2', ...headers].flatMap((h) => ['-H', h]),
     `http://127.0.0.1:${port}${service}${name}`], { maxBuffer: 1 << 26 });
   const ok = Number(/(\d+) succeeded/.exec(stdout)?.[1] ?? 0);
@@ -88,6 +88,41 @@ async function unary(key, name, message, compressed, ports, pids) {
   say(`${key.padEnd(13)} ${row.cpuUsPerCall} µs a call, nginx ${row.nginxCpuUsPerCall} µs: ${row.ratioToNginx} of nginx; at half load p50 ${row.p50Us} / p99 ${row.p99Us} µs, nginx ${row.nginxP50Us} / ${row.nginxP99Us} µs`);
 }
 
+/** The same calls on one gate with a token of an issuer, with a key, and with a token that the gate issued: in turn, so that a slow minute is everybody's. */
+async function credentials(upstream) {
+  const [port, admin, oauth] = [await freePort(), await freePort(), await freePort()];
+  const running = gate(join(folder, 'gate-accounts'), options.postern, { port, admin, oauth, upstream, keySet });
+  await until('gate', async () => { try { return (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok; } catch { return false; } });
+  const ask = async (url, headers, body) => {
+    const answer = await fetch(url, { method: 'POST', headers, body });
+    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  const manage = (path, body) => ask(`http://127.0.0.1:${admin}${path}`, { authorization: `Bearer ${administrator}`, 'content-type': 'application/json' }, JSON.stringify(body));
+  await manage('/v1/accounts', { name: 'payments-worker', kind: 'service' });
+  const key = (await manage('/v1/accounts/payments-worker/keys', { name: 'load' })).text;
+  const basic = Buffer.from(`payments-worker:${key}`).toString('base64');
+  const issued = (await ask(`http://127.0.0.1:${oauth}/oauth/token`, { authorization: `Basic ${basic}` }, new URLSearchParams({ grant_type: 'client_credentials' }))).access_token;
+  // A seal of this gate's own.
+  const file = join(folder, 'credentials.bin');
+  writeFileSync(file, frame(respondActivity(tokenOf(await call(port, 'PollActivityTaskQueue', frame(pollActivity))))));
+  const shown = { jwt: token, key, token: issued };
+  const perCall = { jwt: [], key: [], token: [] };
+  for (const kind of Object.keys(shown)) await load(port, 'RespondActivityTaskCompleted', file, [], warmUp / 3, [], shown[kind]);
+  for (let round = 0; round < Number(options.rounds) + 2; round++) {
+    for (const kind of Object.keys(shown)) {
+      const before = cpu(running.pid);
+      await load(port, 'RespondActivityTaskCompleted', file, [], Number(options.calls), [], shown[kind]);
+      perCall[kind].push((cpu(running.pid) - before) / Number(options.calls) * 1e6);
+    }
+  }
+  running.kill('SIGKILL');
+  for (const [name, kind] of [['unaryKey', 'key'], ['unaryToken', 'token']]) {
+    result[name] = { ratioToUnary: Number((median(perCall[kind]) / median(perCall.jwt)).toFixed(3)), cpuUsPerCall: Number(median(perCall[kind]).toFixed(1)), jwtCpuUsPerCall: Number(median(perCall.jwt).toFixed(1)) };
+    say(`${name.padEnd(13)} ${result[name].cpuUsPerCall} µs a call, with an issuer's token ${result[name].jwtCpuUsPerCall} µs: ${result[name].ratioToUnary} of it`);
+  }
+}
+
 async function idlePolls(port, pid) {
   const before = resident(pid);
   const count = Number(options.polls);
@@ -138,6 +173,7 @@ try {
     await unary('startAsserted', 'StartWorkflowExecution', startWorkflow, false, asserting, { ...pids, postern: signing.pid });
     signing.kill('SIGKILL');
   }
+  if (wants('unaryKey')) await credentials(upstream);
   proxy.kill('SIGTERM');
 
   if (wants('idlePoll')) {
