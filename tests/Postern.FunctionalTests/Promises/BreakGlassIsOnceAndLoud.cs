@@ -64,7 +64,7 @@ public sealed class BreakGlassIsOnceAndLoud
         gate.Logs.Expect(line => line.Text.Contains("BREAK-GLASS", StringComparison.Ordinal));
         var (_, credential) = await CreateAsync(gate, "--name", "ops-lead");
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => gate.Client.CallAsync("DescribeWorkflowExecution", Requests.Describe(), credential, Cancellation)));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => gate.Client.CallAsync("DescribeWorkflowExecution", Requests.Describe(), credential, Cancellation)));
 
         Assert.All(answers, answer => Assert.Equal(0, answer.Status));
         Assert.Single(gate.Logs.Lines, line => line.Text.Contains("BREAK-GLASS", StringComparison.Ordinal));

@@ -14,32 +14,22 @@ internal sealed class BreakGlassUses(string folder)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var file = Path.Combine(folder, id + ".used");
-        // Written beside and linked into place: a file that is there holds its time, whenever it is read.
-        var mine = Path.Combine(folder, $".{id}.{Guid.NewGuid():N}");
-        if (File.Exists(file))
-        {
-            return (Read(file), false);
-        }
-
-        using (var stream = new FileStream(mine, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(now.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)));
-            stream.Flush(flushToDisk: true);
-        }
-
         try
         {
-            File.Move(mine, file, overwrite: false);
+            // To be the one who makes the file is to be the first: nothing else on a file system is as sure.
+            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            stream.Write(System.Text.Encoding.ASCII.GetBytes(now.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)));
+            stream.Flush(flushToDisk: true);
             return (now, true);
         }
         catch (IOException) when (File.Exists(file))
         {
-            File.Delete(mine);
             return (Read(file), false);
         }
     }
 
+    // Whoever made it may not have written its time yet, or ended before it could: then the file's own time is as good.
     private static DateTimeOffset Read(string file) => DateTimeOffset.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var began)
         ? began
-        : throw new IOException($"{file} can't be read: it should hold a time.");
+        : new DateTimeOffset(File.GetLastWriteTimeUtc(file), TimeSpan.Zero);
 }
