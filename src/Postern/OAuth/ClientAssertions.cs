@@ -18,7 +18,6 @@ internal sealed class ClientAssertions(AccountDirectory directory, IStore store,
     private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(60);
 
-    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
 
     public async ValueTask<OAuthClient> AuthenticateAsync(OAuthForm form, string assertion)
     {
@@ -38,7 +37,7 @@ internal sealed class ClientAssertions(AccountDirectory directory, IStore store,
         }
 
         var principal = directory.FindNamed(subject) ?? directory.Find(subject);
-        if (principal?.Account is not { PublicKeys.Length: > 0 } account || Key(account, token) is not { } key || !await IsSignedAsync(token, key))
+        if (principal?.Account is not { PublicKeys.Length: > 0 } account || Key(account, token) is not { } key || !await TokenSignature.IsValidAsync(token, key.Key, token.Issuer))
         {
             throw directory.IsLoaded
                 ? OAuthException.InvalidClient("The client assertion isn't signed by a key of the account.")
@@ -102,21 +101,6 @@ internal sealed class ClientAssertions(AccountDirectory directory, IStore store,
         {
             return null;
         }
-    }
-
-    private async ValueTask<bool> IsSignedAsync(BearerToken token, IssuerKey key)
-    {
-        var result = await _handler.ValidateTokenAsync(token.Parsed, new TokenValidationParameters
-        {
-            IssuerSigningKey = key.Key,
-            TryAllIssuerSigningKeys = true,
-            RequireSignedTokens = true,
-            ValidAlgorithms = TokenAlgorithms.All,
-            ValidIssuer = token.Issuer,
-            ValidateAudience = false,
-            ValidateLifetime = false,
-        });
-        return result.IsValid;
     }
 
     private static string? Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

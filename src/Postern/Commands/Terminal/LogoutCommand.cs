@@ -5,23 +5,11 @@ namespace Postern.Commands.Terminal;
 /// <summary><c>postern logout</c>: ends the session, here and at the gate.</summary>
 internal static class LogoutCommand
 {
-    public static VerbCommand Create(TimeProvider time)
-    {
-        var command = new VerbCommand(
-            "logout",
-            "Ends the session of a profile at the gate, and forgets it here and in the profile of the temporal command line.",
-            "postern logout",
-            "postern logout --profile prod")
-        {
-            TerminalOptions.Profile,
-        };
-        command.SetAction((parsed, cancellation) =>
-        {
-            var output = new CommandOutput(parsed);
-            return TerminalOptions.RunAsync(output, () => RunAsync(parsed, output, time, cancellation));
-        });
-        return command;
-    }
+    public static VerbCommand Create(TimeProvider time) => TerminalOptions.Verb(
+        "logout",
+        "Ends the session of a profile at the gate, and forgets it here and in the profile of the temporal command line.",
+        ["postern logout", "postern logout --profile prod"],
+        (parsed, output, cancellation) => RunAsync(parsed, output, time, cancellation));
 
     private static async Task<int> RunAsync(ParseResult parsed, CommandOutput output, TimeProvider time, CancellationToken cancellation)
     {

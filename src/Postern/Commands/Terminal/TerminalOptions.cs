@@ -22,6 +22,18 @@ internal static class TerminalOptions
         }
     });
 
+    /// <summary>A verb about the session of a profile.</summary>
+    public static VerbCommand Verb(string name, string description, IReadOnlyList<string> examples, Func<ParseResult, CommandOutput, CancellationToken, Task<int>> run)
+    {
+        var command = new VerbCommand(name, description, examples) { Profile };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new CommandOutput(parsed);
+            return RunAsync(output, () => run(parsed, output, cancellation));
+        });
+        return command;
+    }
+
     /// <summary>Runs a verb and says in words what a person can do about its failure.</summary>
     public static async Task<int> RunAsync(CommandOutput output, Func<Task<int>> verb)
     {

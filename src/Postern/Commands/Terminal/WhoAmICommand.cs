@@ -6,23 +6,11 @@ namespace Postern.Commands.Terminal;
 /// <summary><c>postern whoami</c>: who am I, and what may I do where, in the policy's words.</summary>
 internal static class WhoAmICommand
 {
-    public static VerbCommand Create(TimeProvider time)
-    {
-        var command = new VerbCommand(
-            "whoami",
-            "Says who the gate takes you for, and which rules of its policy concern you. Notices when the temporal command line has lost the login.",
-            "postern whoami",
-            "postern whoami --profile prod --output json | jq .bindings")
-        {
-            TerminalOptions.Profile,
-        };
-        command.SetAction((parsed, cancellation) =>
-        {
-            var output = new CommandOutput(parsed);
-            return TerminalOptions.RunAsync(output, () => RunAsync(parsed, output, time, cancellation));
-        });
-        return command;
-    }
+    public static VerbCommand Create(TimeProvider time) => TerminalOptions.Verb(
+        "whoami",
+        "Says who the gate takes you for, and which rules of its policy concern you. Notices when the temporal command line has lost the login.",
+        ["postern whoami", "postern whoami --profile prod --output json | jq .bindings"],
+        (parsed, output, cancellation) => RunAsync(parsed, output, time, cancellation));
 
     private static async Task<int> RunAsync(ParseResult parsed, CommandOutput output, TimeProvider time, CancellationToken cancellation)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Postern.Client;
+using Postern.Commands.Terminal;
 
 namespace Postern.Commands.Workload;
 
@@ -48,7 +49,7 @@ internal static class ExecCommand
         var file = Path.Combine(folder, "token");
         try
         {
-            var feeding = await source.FeedAsync(token => Write(file, token.Value), failed => output.Words($"postern: no new token yet: {failed.Message}"), cancellation);
+            var feeding = await source.FeedAsync(token => PrivateFile.Write(file, token.Value), failed => output.Words($"postern: no new token yet: {failed.Message}"), cancellation);
             using var process = Start(parsed.GetRequiredValue(Program), source.Current!.Value, file);
             using var signals = Forward(process);
             // A full disk must not go unnoticed: the program would go on with a token that has ended.
@@ -88,18 +89,6 @@ internal static class ExecCommand
         // What the tokens are made of is not for the program.
         start.Environment.Remove("POSTERN_KEY");
         return Process.Start(start)!;
-    }
-
-    // A reader sees the old token or the new one, whole.
-    private static void Write(string file, string token)
-    {
-        var next = file + ".next";
-        using (var stream = new FileStream(next, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(token));
-        }
-
-        File.Move(next, file, overwrite: true);
     }
 
     // A signal that ends this process ends the program first; a terminal sends Ctrl-C to both by itself.

@@ -33,7 +33,6 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     private static readonly string[] IdTokenTypes = ["JWT"];
 
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
-    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private long _saidAt;
@@ -117,29 +116,12 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
             return CannotTell(issuer.Options, $"The keys of issuer {issuer.Options.Name} can't be had at the moment.", "its keys are not at hand") with { Counts = isTooOften };
         }
 
-        if (!await IsSignedAsync(token, key, issuer.Options))
+        if (!await TokenSignature.IsValidAsync(token, key.Key, issuer.Options.Issuer))
         {
             return Refuse("The token is not valid.", "signature");
         }
 
         return await JudgeAsync(token, key, issuer, client is null ? issuer.Options.Audiences : [client], cancellation);
-    }
-
-    private async ValueTask<bool> IsSignedAsync(BearerToken token, IssuerKey key, IIssuerOptions options)
-    {
-        var result = await _handler.ValidateTokenAsync(token.Parsed, new TokenValidationParameters
-        {
-            IssuerSigningKey = key.Key,
-            // There is one key to try, chosen above: without this a token that names none would be tried against none.
-            TryAllIssuerSigningKeys = true,
-            RequireSignedTokens = true,
-            ValidAlgorithms = TokenAlgorithms.All,
-            ValidIssuer = options.Issuer,
-            // Audience and times are judged by us: exactly, against our own clock, and so that "expired" and "issuer out of reach" can be told apart.
-            ValidateAudience = false,
-            ValidateLifetime = false,
-        });
-        return result.IsValid;
     }
 
     /// <summary>What an authentic token says, against what this gate accepts.</summary>
