@@ -29,6 +29,9 @@ internal readonly record struct Demand
     public string? ActivityType { get; init; }
     public string? ActivityId { get; init; }
 
+    /// <summary>The names of a Prefect call; null for a call of another engine.</summary>
+    public PrefectNames? Prefect { get; init; }
+
     /// <summary>
     /// The run of the workflow, where the call names several workflows; empty where it doesn't say which run it means. Null where there is one workflow at most:
     /// the operation has its run.

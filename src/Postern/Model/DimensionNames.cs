@@ -20,6 +20,15 @@ internal static class DimensionNames
         (Dimensions.ScheduleId, "schedule", "the schedule id"),
         (Dimensions.ActivityType, "activityType", "the activity type"),
         (Dimensions.ActivityId, "activityId", "the activity id"),
+        (Dimensions.Server, "prefect", "the Prefect server"),
+        (Dimensions.WorkPool, "workPool", "the work pool"),
+        (Dimensions.WorkQueue, "workQueue", "the work queue"),
+        (Dimensions.Deployment, "deployment", "the deployment"),
+        (Dimensions.Flow, "flow", "the flow"),
+        (Dimensions.Tag, "tag", "the tags"),
+        (Dimensions.Variable, "variable", "the variable"),
+        (Dimensions.BlockType, "blockType", "the block type"),
+        (Dimensions.Block, "block", "the block"),
     ];
 
     /// <summary>Every dimension, in the order of the enum.</summary>
@@ -59,7 +68,7 @@ internal static class DimensionNames
         Dimensions.ScheduleId => demand.ScheduleId,
         Dimensions.ActivityType => demand.ActivityType,
         Dimensions.ActivityId => demand.ActivityId,
-        _ => null,
+        _ => demand.Prefect?.NameIn(dimension),
     };
 
     /// <summary>The same demand with another name in one dimension.</summary>
@@ -78,6 +87,7 @@ internal static class DimensionNames
         Dimensions.ScheduleId => demand with { ScheduleId = name },
         Dimensions.ActivityType => demand with { ActivityType = name },
         Dimensions.ActivityId => demand with { ActivityId = name },
+        >= Dimensions.Server and <= Dimensions.Block => demand with { Prefect = (demand.Prefect ?? PrefectNames.None).WithName(dimension, name) },
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "Not a single dimension."),
     };
 }

@@ -11,6 +11,13 @@ internal static class PermissionDimensions
     private const Dimensions Queue = Dimensions.Namespace | Dimensions.TaskQueue;
     private const Dimensions Schedule = Dimensions.Namespace | Dimensions.ScheduleId;
 
+    private const Dimensions Server = Dimensions.Server;
+    private const Dimensions Pool = Server | Dimensions.WorkPool | Dimensions.WorkQueue;
+    private const Dimensions Flow = Server | Dimensions.Flow | Dimensions.Tag;
+    private const Dimensions Deployment = Pool | Flow | Dimensions.Deployment;
+    private const Dimensions Variable = Server | Dimensions.Variable | Dimensions.Tag;
+    private const Dimensions Block = Server | Dimensions.BlockType | Dimensions.Block;
+
     private static readonly Dimensions[] Table = [.. Enum.GetValues<Permission>().Select(Write)];
 
     // For each dimension, in the order of DimensionNames.All, the permissions that have it.
@@ -45,12 +52,24 @@ internal static class PermissionDimensions
         Permission.ActivityRead or Permission.ActivityCancel or Permission.ActivityTerminate or Permission.ActivityDelete => Activity,
         Permission.ActivityManage => Activity | Workflow,
         Permission.ScheduleRead or Permission.ScheduleWrite or Permission.ScheduleDelete => Schedule,
-        Permission.WorkerPoll or Permission.WorkerComplete or Permission.WorkerHeartbeat or Permission.TaskQueueRead or Permission.TaskQueueWrite => Queue,
+        Permission.WorkerHeartbeat => Queue | Pool,
+        Permission.WorkerRead => Dimensions.Namespace | Server | Dimensions.WorkPool,
+        Permission.WorkerPoll or Permission.WorkerComplete or Permission.TaskQueueRead or Permission.TaskQueueWrite => Queue,
         Permission.NexusCall => Dimensions.Namespace | Dimensions.NexusEndpoint | Dimensions.NexusService | Dimensions.NexusOperation,
         // The namespace and the queue that an endpoint points to.
         Permission.NexusEndpointRead or Permission.NexusEndpointManage => Queue | Dimensions.NexusEndpoint,
         Permission.None or Permission.NamespaceList or Permission.ClusterInfo or Permission.ClusterRead or Permission.ClusterAdmin
             or Permission.ClusterRemote or Permission.AccountManage or Permission.KeyManage => Dimensions.None,
+        Permission.FlowRead or Permission.FlowWrite or Permission.FlowDelete => Flow,
+        Permission.FlowRunStart or Permission.FlowRunRead or Permission.FlowRunWrite or Permission.FlowRunReport or Permission.FlowRunCancel or Permission.FlowRunRetry
+            or Permission.FlowRunResume or Permission.FlowRunDelete or Permission.TaskRunRead or Permission.TaskRunWrite or Permission.TaskRunDelete
+            or Permission.DeploymentRead or Permission.DeploymentRun or Permission.DeploymentOverride or Permission.DeploymentPause or Permission.DeploymentWrite
+            or Permission.DeploymentDelete or Permission.EventRead or Permission.LogRead or Permission.LogWrite or Permission.ArtifactRead or Permission.ArtifactWrite
+            or Permission.ArtifactDelete => Deployment,
+        Permission.WorkPoolRead or Permission.WorkPoolPoll or Permission.WorkPoolPause or Permission.WorkPoolWrite or Permission.WorkPoolDelete => Pool,
+        Permission.BlockRead or Permission.BlockWrite or Permission.BlockDelete or Permission.SecretRead => Block,
+        Permission.VariableRead or Permission.VariableWrite or Permission.VariableDelete => Variable,
+        >= Permission.FlowRead => Server,
         _ => Dimensions.Namespace,
     };
 }

@@ -24,7 +24,7 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
     /// </summary>
     public RuleIndex For(bool cluster, Dimensions overlooked)
     {
-        var key = (int)(overlooked & _conditioned) | (cluster ? 1 << 15 : 0);
+        var key = (uint)(overlooked & _conditioned) | (cluster ? 1u << 31 : 0);
         foreach (ref readonly var variant in Volatile.Read(ref _variants).AsSpan())
         {
             if (variant.Key == key)
@@ -105,7 +105,7 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
     }
 
     // Two calls may build the same one at once; either is right, the first to arrive stays.
-    private RuleIndex Keep(int key, RuleIndex index)
+    private RuleIndex Keep(uint key, RuleIndex index)
     {
         while (true)
         {
@@ -125,5 +125,5 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
         }
     }
 
-    private readonly record struct Variant(int Key, RuleIndex Index);
+    private readonly record struct Variant(uint Key, RuleIndex Index);
 }
