@@ -1,4 +1,5 @@
 using Postern.Audit;
+using Postern.Engines.Prefect;
 using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
@@ -57,6 +58,8 @@ internal sealed record PosternOptions
 internal sealed record EnginesOptions
 {
     /// <summary>Temporal clusters. One gate listener serves one cluster by default; several are told apart by host name.</summary>
-    [Required("[{ name: main, addresses: [temporal-frontend:7233], credential: { mint: { audience: temporal } } }]")]
     public IReadOnlyList<TemporalEngineOptions> Temporal { get; init; } = [];
+
+    /// <summary>Prefect servers. One that lists no hosts takes every HTTP call that isn't for another engine; several are told apart by host name.</summary>
+    public IReadOnlyList<PrefectEngineOptions> Prefect { get; init; } = [];
 }

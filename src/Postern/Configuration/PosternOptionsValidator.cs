@@ -1,5 +1,6 @@
 using System.Net;
 using Postern.Audit;
+using Postern.Engines.Prefect;
 using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
@@ -145,29 +146,53 @@ internal static class PosternOptionsValidator
 
     private static void ValidateEngines(PosternOptions options, Problems problems)
     {
-        var temporal = options.Engines.Temporal;
-        Names.Check([.. temporal.Select(e => e.Name)], i => $"engines.temporal[{i}].name", problems);
+        var (temporal, prefect) = (options.Engines.Temporal, options.Engines.Prefect);
+        if (temporal.Count + prefect.Count == 0)
+        {
+            problems.Error("engines", "names no engine; write temporal: [{ name: main, addresses: [temporal-frontend:7233], credential: { mint: { audience: temporal } } }], or prefect: [{ name: main, address: \"http://prefect:4200\", credential: none }]");
+        }
+
+        // One name in audit, metrics and token audiences means one engine, of whatever kind.
+        Names.Check([.. temporal.Select(e => e.Name), .. prefect.Select(e => e.Name)], i => i < temporal.Count ? $"engines.temporal[{i}].name" : $"engines.prefect[{i - temporal.Count}].name", problems);
         var hosts = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        string? withoutHosts = null;
         for (var i = 0; i < temporal.Count; i++)
         {
-            var path = $"engines.temporal[{i}]";
-            TemporalEngineValidator.Validate(temporal[i], path, problems);
-            for (var j = 0; j < temporal[i].Hosts.Count; j++)
+            TemporalEngineValidator.Validate(temporal[i], $"engines.temporal[{i}]", problems);
+        }
+
+        for (var i = 0; i < prefect.Count; i++)
+        {
+            PrefectEngineValidator.Validate(prefect[i], $"engines.prefect[{i}]", problems);
+        }
+
+        ValidateHosts([.. temporal.Select((e, i) => ($"engines.temporal[{i}]", e.Hosts))], hosts, "temporal.example.com", problems);
+        ValidateHosts([.. prefect.Select((e, i) => ($"engines.prefect[{i}]", e.Hosts))], hosts, "prefect.example.com", problems);
+    }
+
+    private static void ValidateHosts((string Path, IReadOnlyList<string> Hosts)[] engines, Dictionary<string, string> taken, string example, Problems problems)
+    {
+        string? withoutHosts = null;
+        foreach (var (path, names) in engines)
+        {
+            for (var j = 0; j < names.Count; j++)
             {
-                var host = temporal[i].Hosts[j];
-                if (host.Length > 0 && !hosts.TryAdd(host, $"{path}.hosts[{j}]"))
+                var place = $"{path}.hosts[{j}]";
+                if (names[j].AsSpan().ContainsAny(":/*"))
                 {
-                    problems.Error($"{path}.hosts[{j}]", $"{problems.Written($"{path}.hosts[{j}]")} selects {hosts[host]} already; a host name selects one engine");
+                    problems.Error(place, $"{problems.Written(place)} isn't a host name; write it without scheme, port or '*', such as {example}");
+                }
+                else if (names[j].Length > 0 && !taken.TryAdd(names[j], place))
+                {
+                    problems.Error(place, $"{problems.Written(place)} selects {taken[names[j]]} already; a host name selects one engine");
                 }
             }
 
-            if (temporal[i].Hosts.Count == 0 && withoutHosts is not null)
+            if (names.Count == 0 && withoutHosts is not null)
             {
-                problems.Error(path, $"has no hosts, and neither has {withoutHosts}: a call couldn't be told apart; write hosts: [temporal.example.com]");
+                problems.Error(path, $"has no hosts, and neither has {withoutHosts}: a call couldn't be told apart; write hosts: [{example}]");
             }
 
-            withoutHosts ??= temporal[i].Hosts.Count == 0 ? path : null;
+            withoutHosts ??= names.Count == 0 ? path : null;
         }
     }
 }

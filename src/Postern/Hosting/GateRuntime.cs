@@ -3,6 +3,7 @@ using Postern.Admin;
 using Postern.Audit;
 using Postern.Audit.Sinks;
 using Postern.Configuration;
+using Postern.Engines;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
@@ -234,7 +235,7 @@ internal sealed class GateRuntime : IAsyncDisposable
             known.Pool.Retire();
         }
 
-        var pool = new UpstreamPool(options.Addresses, options.ConnectionsPerAddress, options.Tls is { } tls ? host => UpstreamTls.Create(tls, host) : null, _time, _loggers.CreateLogger<UpstreamPool>());
+        var pool = new UpstreamPool(options.Addresses, options.ConnectionsPerAddress, options.Tls is { } tls ? host => UpstreamTls.Create(tls, host, System.Net.Security.SslApplicationProtocol.Http2) : null, _time, _loggers.CreateLogger<UpstreamPool>());
         _pools[options.Name] = (options, pool);
         return pool;
     }

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using Postern.Configuration;
+using Postern.Engines;
 using Postern.Engines.Temporal;
 
 namespace Postern.Commands.Checks;
@@ -42,7 +43,7 @@ internal static class EngineChecks
             using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = Patience };
             if (engine.Tls is { } tls)
             {
-                handler.SslOptions = UpstreamTls.Create(tls, host);
+                handler.SslOptions = UpstreamTls.Create(tls, host, System.Net.Security.SslApplicationProtocol.Http2);
             }
 
             using var client = new HttpMessageInvoker(handler);

@@ -47,25 +47,6 @@ internal sealed record TemporalEngineOptions
     public int ConnectionsPerAddress { get; init; } = 4;
 }
 
-/// <summary>TLS towards an engine.</summary>
-internal sealed record UpstreamTlsOptions
-{
-    /// <summary>PEM files of the authorities that the engine's certificate must chain to. Default: the system's.</summary>
-    [Path]
-    public IReadOnlyList<string> Authorities { get; init; } = [];
-
-    /// <summary>Name expected in the engine's certificate. Default: the address's host.</summary>
-    public string? ServerName { get; init; }
-
-    /// <summary>PEM file of our client certificate. Default: none.</summary>
-    [Path]
-    public string? Certificate { get; init; }
-
-    /// <summary>PEM file of its key. Required with <see cref="Certificate"/>.</summary>
-    [Path]
-    public string? Key { get; init; }
-}
-
 /// <summary>What the gate presents upstream: exactly one member is set.</summary>
 [OneWord(nameof(None))]
 internal sealed record TemporalCredentialOptions

@@ -21,14 +21,6 @@ internal static class TemporalEngineValidator
             }
         }
 
-        for (var i = 0; i < options.Hosts.Count; i++)
-        {
-            if (options.Hosts[i].AsSpan().ContainsAny(":/*"))
-            {
-                problems.Error($"{path}.hosts[{i}]", $"{problems.Written($"{path}.hosts[{i}]")} isn't a host name; write it without scheme, port or '*', such as temporal.example.com");
-            }
-        }
-
         for (var i = 0; i < options.CompletionCallbacks.Count; i++)
         {
             var place = $"{path}.completionCallbacks[{i}]";
@@ -40,19 +32,10 @@ internal static class TemporalEngineValidator
 
         if (options.Tls is { } tls)
         {
-            ValidateTls(tls, $"{path}.tls", problems);
+            UpstreamTlsValidator.Validate(tls, $"{path}.tls", problems);
         }
 
         ValidateCredential(options, isRemote, path, problems);
-    }
-
-    private static void ValidateTls(UpstreamTlsOptions options, string path, Problems problems)
-    {
-        if ((options.Certificate is null) != (options.Key is null))
-        {
-            var missing = options.Key is null ? "key" : "certificate";
-            problems.Error($"{path}.{missing}", $"is required, since the other half of the pair is given; write {missing}: client.pem");
-        }
     }
 
     private static void ValidateCredential(TemporalEngineOptions options, bool isRemote, string path, Problems problems)

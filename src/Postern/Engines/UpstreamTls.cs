@@ -2,7 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Postern.Engines.Temporal;
+namespace Postern.Engines;
 
 /// <summary>TLS towards an engine, read from the files that the options name. Each call reads them again, so that a new lane has the newest certificate.</summary>
 internal static class UpstreamTls
@@ -11,12 +11,15 @@ internal static class UpstreamTls
     /// What a connection to <paramref name="host"/> is made with. Throws <see cref="IOException"/> or
     /// <see cref="System.Security.Cryptography.CryptographicException"/> where a file can't be used.
     /// </summary>
-    public static SslClientAuthenticationOptions Create(UpstreamTlsOptions options, string host)
+    /// <param name="options">The engine's block.</param>
+    /// <param name="host">The name or address that is connected to.</param>
+    /// <param name="protocol">What is spoken inside.</param>
+    public static SslClientAuthenticationOptions Create(UpstreamTlsOptions options, string host, SslApplicationProtocol protocol)
     {
         var tls = new SslClientAuthenticationOptions
         {
             TargetHost = options.ServerName ?? host,
-            ApplicationProtocols = [SslApplicationProtocol.Http2],
+            ApplicationProtocols = [protocol],
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         };
