@@ -13,7 +13,7 @@ internal static class CallArguments
 
     public static readonly Option<string[]> With = new("--with")
     {
-        Description = "A name in the call: namespace=, taskQueue=, workflowType=, workflowId=, signal= … May be given several times.",
+        Description = "A name in the call: namespace=, taskQueue=, workflowType= …, or prefect=, workPool=, deployment=, tag= … May be given several times; so may each tag.",
         HelpName = "what=name",
     };
 
@@ -81,6 +81,7 @@ internal static class CallArguments
         names = new Demand { Permission = Permission.None };
         wrong = "";
         var known = call.Demands.Aggregate(Dimensions.None, (set, d) => set | d.Carried | d.Unknown).Each().Select(d => d.Name()).ToList();
+        var tags = new List<string>();
         foreach (var pair in pairs)
         {
             var equals = pair.IndexOf('=', StringComparison.Ordinal);
@@ -91,7 +92,19 @@ internal static class CallArguments
                 return false;
             }
 
-            names = names.WithName(dimension, pair[(equals + 1)..]);
+            var name = pair[(equals + 1)..];
+            if (dimension == Dimensions.Tag)
+            {
+                tags.Add(name);
+                continue;
+            }
+
+            names = names.WithName(dimension, name);
+        }
+
+        if (tags.Count > 0)
+        {
+            names = names.WithName(Dimensions.Tag, PrefectNames.Write(tags.Where(tag => tag.Length > 0)));
         }
 
         return true;

@@ -26,8 +26,14 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
         var policy = PolicyLoader.Load(options.Policy, options.Identity.CallerIssuers(), EngineCalls.Of(catalogue));
         IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems];
         return policy.Set is { } set
-            ? new GateConfiguration(options, set.Taking([.. options.Identity.Namespaces.SelectMany(entry => entry.Temporal.Select(name => new AcceptedCredentials(new Glob(name), caller => CredentialWords.Name(entry.Accept, caller))))]), [.. read.Files, .. policy.Files, .. Watched(options)], problems)
+            ? new GateConfiguration(options, set.Taking([.. options.Identity.Namespaces.SelectMany(Accepted)]), [.. read.Files, .. policy.Files, .. Watched(options)], problems)
             : throw new InvalidConfigurationException(problems);
+    }
+
+    private static IEnumerable<AcceptedCredentials> Accepted(NamespaceCredentialOptions entry)
+    {
+        bool Accepts(Caller caller) => CredentialWords.Name(entry.Accept, caller);
+        return [.. entry.Temporal.Select(name => new AcceptedCredentials(Dimensions.Namespace, new Glob(name), Accepts)), .. entry.Prefect.Select(name => new AcceptedCredentials(Dimensions.Server, new Glob(name), Accepts))];
     }
 
     // What a reload reads again beside configuration and policy.

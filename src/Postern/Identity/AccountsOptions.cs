@@ -22,12 +22,14 @@ internal sealed record AccountsOptions
     public int KeysPerAccount { get; init; } = 20;
 }
 
-/// <summary>Which kinds of credential some namespaces take. Where several entries match a namespace, each must accept.</summary>
+/// <summary>Which kinds of credential some namespaces, or Prefect servers, take. Where several entries match one, each must accept.</summary>
 internal sealed record NamespaceCredentialOptions
 {
-    /// <summary>Namespaces (globs) that it is about. Required.</summary>
-    [Required("[\"*-prod\"]")]
+    /// <summary>Namespaces (globs) that it is about. Required where <c>prefect</c> names no server.</summary>
     public IReadOnlyList<string> Temporal { get; init; } = [];
+
+    /// <summary>Prefect servers (globs over their engines' names) that it is about. Required where <c>temporal</c> names no namespace.</summary>
+    public IReadOnlyList<string> Prefect { get; init; } = [];
 
     /// <summary>
     /// What they take: <c>keys</c>, <c>certificates</c>, <c>federated</c>, <c>postern</c> (tokens that the gate issued), <c>break-glass</c>, or the name of an

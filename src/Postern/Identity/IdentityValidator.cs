@@ -61,6 +61,11 @@ internal static class IdentityValidator
         string[] known = [.. CredentialWords.All, .. options.IssuerNames()];
         for (var i = 0; i < options.Namespaces.Count; i++)
         {
+            if (options.Namespaces[i].Temporal.Count + options.Namespaces[i].Prefect.Count == 0)
+            {
+                problems.Error($"{path}.namespaces[{i}]", "it says of no namespace and no Prefect server; write temporal: [\"*-prod\"] or prefect: [main]");
+            }
+
             for (var j = 0; j < options.Namespaces[i].Accept.Count; j++)
             {
                 var word = options.Namespaces[i].Accept[j];

@@ -62,17 +62,26 @@ internal sealed class CallCatalogue
         foreach (var demand in Calls.SelectMany(c => c.Demands))
         {
             _permissions |= demand.Permission.Bit();
-            _consulted[(int)demand.Permission] |= demand.Carried | demand.Unknown | demand.Waived;
+            var consulted = demand.Carried | demand.Unknown | demand.Waived;
+            _consulted[(int)demand.Permission] |= consulted;
+            Engines |= ((consulted & PermissionDimensions.OfTemporal) == Dimensions.None ? Dimensions.None : PermissionDimensions.OfTemporal)
+                | ((consulted & PermissionDimensions.OfPrefect) == Dimensions.None ? Dimensions.None : PermissionDimensions.OfPrefect);
         }
     }
 
     /// <summary>Every call, in the engine's own order.</summary>
     public ImmutableArray<CatalogueCall> Calls { get; }
 
+    /// <summary>All dimensions of the engines whose calls these are. Of another engine nothing can be said from here.</summary>
+    public Dimensions Engines { get; }
+
     public CatalogueCall? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>Whether any call ever asks for the permission.</summary>
     public bool Consults(Permission permission) => (_permissions & permission.Bit()) != 0;
+
+    /// <summary>Whether no call asks for the permission although all engines that could have one are here.</summary>
+    public bool NeverConsults(Permission permission) => !Consults(permission) && (PermissionDimensions.Of(permission) & PermissionDimensions.Places & ~Engines) == Dimensions.None;
 
     /// <summary>The dimensions that calls ever bring to the permission.</summary>
     public Dimensions Consulted(Permission permission) => _consulted[(int)permission];

@@ -52,6 +52,11 @@ internal static class DimensionNames
     /// <summary>The place of a single dimension in <see cref="All"/>.</summary>
     public static int Index(this Dimensions dimension) => BitOperations.TrailingZeroCount((uint)dimension);
 
+    /// <summary>The name that the demand carries in one dimension, as people read it: tags one after the other.</summary>
+    public static string? ShownIn(this in Demand demand, Dimensions dimension) => demand.NameIn(dimension) is not { } name ? null
+        : dimension != Dimensions.Tag ? name
+        : PrefectNames.ReadTags(name) is { Length: > 0 } tags ? string.Join(", ", tags) : "none";
+
     /// <summary>The name that the demand carries in one dimension, or null.</summary>
     public static string? NameIn(this in Demand demand, Dimensions dimension) => dimension switch
     {

@@ -6,6 +6,16 @@ namespace Postern.Model;
 /// </summary>
 internal static class PermissionDimensions
 {
+    /// <summary>What says where a call acts, one for each engine: a rule's conditions on it are never overlooked.</summary>
+    public const Dimensions Places = Dimensions.Namespace | Dimensions.Server;
+
+    /// <summary>Every dimension that is Prefect's.</summary>
+    public const Dimensions OfPrefect = Dimensions.Server | Dimensions.WorkPool | Dimensions.WorkQueue | Dimensions.Deployment | Dimensions.Flow | Dimensions.Tag
+        | Dimensions.Variable | Dimensions.BlockType | Dimensions.Block;
+
+    /// <summary>Every dimension that is Temporal's.</summary>
+    public const Dimensions OfTemporal = (Dimensions)(((uint)Dimensions.Block << 1) - 1) & ~OfPrefect;
+
     private const Dimensions Workflow = Dimensions.Namespace | Dimensions.WorkflowType | Dimensions.WorkflowId;
     private const Dimensions Activity = Dimensions.Namespace | Dimensions.ActivityType | Dimensions.ActivityId;
     private const Dimensions Queue = Dimensions.Namespace | Dimensions.TaskQueue;

@@ -43,6 +43,9 @@ internal sealed record PrefectNames
     /// <summary>The id by which the call names what it is about, in the canonical form with hyphens; names that are missing above can be looked up by it.</summary>
     public string? ObjectId { get; init; }
 
+    /// <summary>The tags of a written form, in its order.</summary>
+    public static string[] ReadTags(string tags) => tags.Length < 2 ? [] : tags[1..^1].Split(TagMark);
+
     /// <summary>The written form of a set of tags; null where one of them can't be told from others.</summary>
     public static string? Write(IEnumerable<string> tags)
     {
@@ -81,8 +84,8 @@ internal sealed record PrefectNames
         Dimensions.WorkQueue => this with { WorkQueue = name },
         Dimensions.Deployment => this with { Deployment = name },
         Dimensions.Flow => this with { Flow = name },
-        // A test of a policy, or a command line, names one tag.
-        Dimensions.Tag => this with { Tags = name is null ? null : Write([name]) },
+        // Either the written form, or one tag.
+        Dimensions.Tag => this with { Tags = name is null || name.StartsWith(TagMark) ? name : Write([name]) },
         Dimensions.Variable => this with { Variable = name },
         Dimensions.BlockType => this with { BlockType = name },
         Dimensions.Block => this with { Block = name },

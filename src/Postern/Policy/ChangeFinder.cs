@@ -35,7 +35,7 @@ internal sealed class ChangeFinder(PolicyDocument document, Caller caller, Deman
         }
 
         var where = Where();
-        var scope = demand.ClusterScope ? ", scope: cluster" : where.IsEmpty ? "" : $", where: {{ temporal: {Quoted(demand.Namespace!)} }}";
+        var scope = demand.ClusterScope ? ", scope: cluster" : where.IsEmpty ? "" : $", {WhereYaml()}";
         var deny = new PolicyRule
         {
             Id = "deny", IsDeny = true, Who = [_self], Permissions = demand.Permission.Bit(), Scope = RuleScope.Both, Where = where,
@@ -88,11 +88,11 @@ internal sealed class ChangeFinder(PolicyDocument document, Caller caller, Deman
         {
             case Obstacle.Who:
                 return (rule with { Who = rule.Who.Add(_self) }, $"add {_self} to who of {place}");
-            case Obstacle.Name when demand.NameIn(obstacle.Dimension) is { } name:
+            case Obstacle.Name when NameToAdd(obstacle.Dimension) is { } name:
                 var old = rule.Where.First(c => c.Dimension == obstacle.Dimension);
                 var wider = new NameCondition(obstacle.Dimension, old.Patterns.Add(new Glob(name)));
                 return (rule with { Where = rule.Where.Replace(old, wider) }, $"add {Quoted(name)} to {Key(obstacle.Dimension)} of {place}{forAll}");
-            case Obstacle.Name or Obstacle.Dimension when obstacle.Dimension != Dimensions.Namespace:
+            case Obstacle.Name or Obstacle.Dimension when (obstacle.Dimension & PermissionDimensions.Places) == Dimensions.None:
                 return (rule with { Where = rule.Where.RemoveAll(c => c.Dimension == obstacle.Dimension) }, $"remove {Key(obstacle.Dimension)} from {place}{forAll}");
             case Obstacle.When:
                 return (rule with { When = rule.When.Remove(obstacle.Condition!) }, $"remove '{obstacle.Condition}' from when of {place}{forAll}; or call when it is met");
@@ -105,7 +105,7 @@ internal sealed class ChangeFinder(PolicyDocument document, Caller caller, Deman
 
     private (PolicyRule Rule, string Yaml)? NewBinding()
     {
-        if (SmallestRole() is not { } role || (!demand.ClusterScope && demand.Namespace is null))
+        if (SmallestRole() is not { } role || (!demand.ClusterScope && PlaceName is null))
         {
             return null;
         }
@@ -115,22 +115,36 @@ internal sealed class ChangeFinder(PolicyDocument document, Caller caller, Deman
             Id = "bindings", Who = [_self], Permissions = role.Permissions, Companions = role.Companions,
             Scope = demand.ClusterScope ? RuleScope.Cluster : RuleScope.Namespaces, Where = Where(),
         };
-        var where = demand.ClusterScope ? "scope: cluster" : $"where: {{ temporal: {Quoted(demand.Namespace!)} }}";
+        var where = demand.ClusterScope ? "scope: cluster" : WhereYaml();
         return (rule, $"- {{ who: [{Quoted(_self.Text)}], role: {role.Name}, {where} }}");
     }
 
-    private ImmutableArray<NameCondition> Where() =>
-        demand.ClusterScope || demand.Namespace is not { } ns || (PermissionDimensions.Of(demand.Permission) & Dimensions.Namespace) == Dimensions.None
-            ? [] : [new NameCondition(Dimensions.Namespace, [new Glob(ns)])];
+    // The call is of one engine, whose dimension says where.
+    private Dimensions PlaceDimension => demand.Prefect is null ? Dimensions.Namespace : Dimensions.Server;
 
-    // The role that grants least besides: built-in or the policy's own.
+    private string? PlaceName => demand.NameIn(PlaceDimension);
+
+    private ImmutableArray<NameCondition> Where() =>
+        demand.ClusterScope || PlaceName is not { } place || (PermissionDimensions.Of(demand.Permission) & PlaceDimension) == Dimensions.None
+            ? [] : [new NameCondition(PlaceDimension, [new Glob(place)])];
+
+    private string WhereYaml() => $"where: {{ {WhereKey(PlaceDimension)}: {Quoted(PlaceName!)} }}";
+
+    // Of several tags any will do.
+    private string? NameToAdd(Dimensions dimension) => demand.NameIn(dimension) is not { } name || dimension != Dimensions.Tag
+        ? demand.NameIn(dimension) : PrefectNames.ReadTags(name).FirstOrDefault(tag => tag.Length > 0 && TagPattern.Fault(tag) is null);
+
+    // The role that grants least besides, at a place only what its engine has: built-in or the policy's own.
     private Role? SmallestRole() => BuiltInRoles.All.Concat(document.Roles.Select(r => r.Role))
-        .Where(r => (r.Permissions & demand.Permission.Bit()) != 0).MinBy(r => UInt128.PopCount(r.Permissions));
+        .Where(r => (r.Permissions & demand.Permission.Bit()) != 0)
+        .MinBy(r => UInt128.PopCount(r.Permissions & (demand.ClusterScope ? UInt128.MaxValue : PermissionDimensions.ConditionableOn(PlaceDimension))));
 
     private Decision Decide(ImmutableArray<PolicyRule> bindings, ImmutableArray<PolicyRule> denies) =>
         new PolicySet(new PolicyDocument { Bindings = bindings, Denies = denies }).For(caller).Decide(demand, circumstances);
 
-    private static string Key(Dimensions dimension) => "where." + (dimension == Dimensions.Namespace ? "temporal" : dimension.Name());
+    private static string Key(Dimensions dimension) => "where." + WhereKey(dimension);
+
+    private static string WhereKey(Dimensions dimension) => dimension == Dimensions.Namespace ? "temporal" : dimension.Name();
 
     private static string Place(PolicyRule rule) => rule.File is null ? rule.Id : $"{rule.Id} ({rule.File}:{rule.Line})";
 

@@ -57,7 +57,7 @@ internal sealed class Explainer(PolicySet set)
         var names = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (var dimension in DimensionNames.All)
         {
-            if (demand.NameIn(dimension) is { } name)
+            if (demand.ShownIn(dimension) is { } name)
             {
                 names[dimension.Name()] = name;
             }

@@ -14,18 +14,23 @@ internal sealed class NameCondition
     {
         Dimension = dimension;
         Patterns = patterns;
+        Compared = dimension == Dimensions.Tag ? [.. patterns.Select(TagPattern.OverAll)] : patterns;
         Key = string.Join('\u0001', patterns);
         IsAny = patterns.Any(p => p.IsAny);
         // A long list of exact names in one rule must not make every call walk it.
-        var exact = patterns.Where(p => p.IsExact).ToArray();
+        var exact = Compared.Where(p => p.IsExact).ToArray();
         _exact = exact.Length > 4 ? exact.Select(p => p.Text).ToFrozenSet(StringComparer.Ordinal) : null;
-        _patterns = _exact is null ? [.. patterns] : [.. patterns.Where(p => !p.IsExact)];
+        _patterns = _exact is null ? [.. Compared] : [.. Compared.Where(p => !p.IsExact)];
         Singles = patterns.Length == 1 ? [this] : [.. patterns.Select(p => new NameCondition(dimension, [p]))];
     }
 
     public Dimensions Dimension { get; }
 
+    /// <summary>As written: what people are shown.</summary>
     public ImmutableArray<Glob> Patterns { get; }
+
+    /// <summary>What a demand's name is compared with, in the same order: of tags all stand in one text.</summary>
+    public ImmutableArray<Glob> Compared { get; }
 
     /// <summary>The patterns in one text: conditions with the same dimension and key match alike.</summary>
     public string Key { get; }

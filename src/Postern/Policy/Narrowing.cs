@@ -3,30 +3,35 @@ using Postern.Model;
 
 namespace Postern.Policy;
 
-/// <summary>Which credentials a namespace takes: none but the named kinds and issuers, whatever bindings say.</summary>
-/// <param name="Namespaces">The namespaces that it is about.</param>
+/// <summary>Which credentials a namespace, or a Prefect server, takes: none but the named kinds and issuers, whatever bindings say.</summary>
+/// <param name="Dimension">The namespace or the server.</param>
+/// <param name="Names">Those that it is about.</param>
 /// <param name="Accepts">Whether a caller came with one of them.</param>
-internal sealed record AcceptedCredentials(Glob Namespaces, Func<Caller, bool> Accepts);
+internal sealed record AcceptedCredentials(Dimensions Dimension, Glob Names, Func<Caller, bool> Accepts);
 
 /// <summary>
-/// What takes away from a caller before any rule is asked: the bounds of its account and key, and namespaces that don't take its kind of credential. Nothing here
-/// ever allows.
+/// What takes away from a caller before any rule is asked: the bounds of its account and key, and places that don't take its kind of credential. To a bound, a Prefect
+/// server is one more name among namespaces: <c>prefect/main</c>. Nothing here ever allows.
 /// </summary>
 internal sealed class Narrowing
 {
     private const string OutOfBounds = "the credential is narrowed to other namespaces";
+    private const string OutOfServers = "the credential is narrowed to other places than this Prefect server";
     private const string WrongKind = "the namespace doesn't take this kind of credential";
+    private const string WrongKindOfServer = "the Prefect server doesn't take this kind of credential";
 
     private readonly ImmutableArray<ImmutableArray<Glob>> _bounds;
     private readonly ImmutableArray<Glob> _refused;
+    private readonly ImmutableArray<Glob> _refusedServers;
 
-    private Narrowing(ImmutableArray<ImmutableArray<Glob>> bounds, ImmutableArray<Glob> refused) => (_bounds, _refused) = (bounds, refused);
+    private Narrowing(ImmutableArray<ImmutableArray<Glob>> bounds, ILookup<Dimensions, Glob> refused) =>
+        (_bounds, _refused, _refusedServers) = (bounds, [.. refused[Dimensions.Namespace]], [.. refused[Dimensions.Server]]);
 
     /// <summary>Null for the many callers whom nothing narrows.</summary>
     public static Narrowing? Of(Caller caller, ImmutableArray<AcceptedCredentials> accepted)
     {
-        ImmutableArray<Glob> refused = [.. accepted.Where(a => !a.Accepts(caller)).Select(a => a.Namespaces)];
-        return caller.NamespaceBounds.IsEmpty && refused.IsEmpty ? null
+        var refused = accepted.Where(a => !a.Accepts(caller)).ToLookup(a => a.Dimension, a => a.Names);
+        return caller.NamespaceBounds.IsEmpty && refused.Count == 0 ? null
             : new Narrowing([.. caller.NamespaceBounds.Select(set => set.Select(text => new Glob(text)).ToImmutableArray())], refused);
     }
 
@@ -39,7 +44,12 @@ internal sealed class Narrowing
         decision = default;
         if (demand.Namespace is { } name)
         {
-            return !IsWithin(name) ? Deny(OutOfBounds, out decision) : IsRefused(name) && Deny(WrongKind, out decision);
+            return !IsWithin(name) ? Deny(OutOfBounds, out decision) : Matches(_refused, name) && Deny(WrongKind, out decision);
+        }
+
+        if (demand.Prefect is { Server: { } server })
+        {
+            return !IsWithin(PlaceOf(server)) ? Deny(OutOfServers, out decision) : Matches(_refusedServers, server) && Deny(WrongKindOfServer, out decision);
         }
 
         if ((demand.Unknown & Dimensions.Namespace) != Dimensions.None)
@@ -49,8 +59,10 @@ internal sealed class Narrowing
         }
 
         // What everybody may ask (a list that shows what may be seen, what the server says of itself) is nobody's to bound; what acts on all namespaces is.
-        return !_bounds.IsEmpty && !demand.UnlessDenied && (demand.ClusterScope || (PermissionDimensions.Of(demand.Permission) & Dimensions.Namespace) != Dimensions.None) && Deny(OutOfBounds, out decision);
+        return !_bounds.IsEmpty && !demand.UnlessDenied && (demand.ClusterScope || (PermissionDimensions.Of(demand.Permission) & PermissionDimensions.Places) != Dimensions.None) && Deny(OutOfBounds, out decision);
     }
+
+    private static string PlaceOf(string server) => "prefect/" + server;
 
     private static bool Deny(string reason, out Decision decision)
     {
@@ -70,8 +82,6 @@ internal sealed class Narrowing
 
         return true;
     }
-
-    private bool IsRefused(string name) => Matches(_refused, name);
 
     private static bool Matches(ImmutableArray<Glob> patterns, string name)
     {

@@ -49,7 +49,7 @@ internal sealed record PolicyRule
 
     /// <summary>
     /// The rule taken apart by what its conditions mean for each permission. A permission that lacks a conditioned dimension isn't in any part, unless it is a
-    /// companion: then such a condition is overlooked.
+    /// companion: then such a condition is overlooked, unless it says where the rule holds. What comes along in a namespace comes along on no Prefect server.
     /// </summary>
     public IEnumerable<RulePart> Parts()
     {
@@ -62,19 +62,24 @@ internal sealed record PolicyRule
         foreach (var permission in BuiltInRoles.Each(Permissions & Companions & ~whole))
         {
             var dimensions = PermissionDimensions.Of(permission);
+            if ((ConditionedOn & PermissionDimensions.Places & ~dimensions) != Dimensions.None)
+            {
+                continue;
+            }
+
             yield return new RulePart(permission.Bit(), Narrowing(Where.RemoveAll(c => (c.Dimension & dimensions) == Dimensions.None)), Scope);
         }
 
-        // Every client asks it before anything else, and it belongs to no namespace: whoever has any binding that includes it has it.
-        if ((Companions & Permissions & Permission.ClusterInfo.Bit()) != 0)
+        // Every client of Temporal asks it before anything else, and it belongs to no namespace: whoever has any binding that includes it has it.
+        if ((Companions & Permissions & Permission.ClusterInfo.Bit()) != 0 && (ConditionedOn & PermissionDimensions.OfPrefect) == Dimensions.None)
         {
             yield return new RulePart(Permission.ClusterInfo.Bit(), [], RuleScope.Both);
         }
     }
 
-    // Any name will do: nothing to ask on a call, except whether there is a namespace at all.
+    // Any name will do: nothing to ask on a call, except whether there is a namespace, or a Prefect server, at all.
     private static ImmutableArray<NameCondition> Narrowing(ImmutableArray<NameCondition> where) =>
-        where.RemoveAll(c => c.IsAny && c.Dimension != Dimensions.Namespace);
+        where.RemoveAll(c => c.IsAny && (c.Dimension & PermissionDimensions.Places) == Dimensions.None);
 
     public override string ToString() => Id;
 }

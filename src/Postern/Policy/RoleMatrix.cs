@@ -9,7 +9,7 @@ namespace Postern.Policy;
 /// <param name="Call">As tests write it: <c>temporal/StartWorkflowExecution</c>.</param>
 /// <param name="Permissions">What every such call needs, the base permission first.</param>
 /// <param name="Sometimes">What it needs besides where its fields say so.</param>
-/// <param name="Scope"><c>namespace</c>, <c>cluster</c> where only a binding with <c>scope: cluster</c> grants it, or <c>any caller</c> where no binding is needed.</param>
+/// <param name="Scope"><c>namespace</c>, <c>server</c> for what is Prefect's, <c>cluster</c> where only a binding with <c>scope: cluster</c> grants it, or <c>any caller</c> where no binding is needed.</param>
 /// <param name="Dimensions">What can condition it, in a policy's words.</param>
 /// <param name="LookedUp">Those of the dimensions that the message doesn't carry.</param>
 /// <param name="Roles">The built-in roles that may make the call.</param>
@@ -48,7 +48,7 @@ internal sealed record RoleMatrix(ImmutableArray<string> Roles, ImmutableArray<M
             call.Name,
             [.. always.Select(d => d.Permission.Name()).Distinct()],
             [.. call.Demands.Where(d => d.Sometimes).Select(d => d.Permission.Name()).Distinct()],
-            always.Any(d => d.UnlessDenied) ? "any caller" : always.Any(d => d.ClusterScope) ? "cluster" : "namespace",
+            always.Any(d => d.UnlessDenied) ? "any caller" : always.Any(d => d.ClusterScope) ? "cluster" : (dimensions & Dimensions.Server) != Dimensions.None ? "server" : "namespace",
             [.. dimensions.Each().Select(d => d.Name())],
             [.. (always.Aggregate(Dimensions.None, (set, d) => set | d.Unknown) & dimensions).Each().Select(d => d.Name())],
             [.. BuiltInRoles.All.Where(r => (r.Permissions & needed) == needed).Select(r => r.Name)]);

@@ -85,7 +85,9 @@ internal sealed record RuleFinding(PolicyRule Rule, ImmutableArray<RuleObstacle>
         var inScope = parts.FirstOrDefault(p => (p.Scope & scope) != default);
         if ((inScope?.Scope ?? rule.Scope & scope) == default)
         {
-            obstacles.Add(new(Obstacle.Scope, Truth.No, demand.ClusterScope ? "it speaks of namespaces; this takes scope: cluster" : "it speaks of the cluster, not of namespaces"));
+            obstacles.Add(new(Obstacle.Scope, Truth.No, demand.ClusterScope
+                ? $"it speaks of {((rule.ConditionedOn & PermissionDimensions.OfPrefect) == Dimensions.None ? "namespaces" : "Prefect servers")}; this takes scope: cluster"
+                : $"it speaks of the cluster, not of {(demand.Prefect is null ? "namespaces" : "Prefect servers")}"));
         }
 
         if (parts.Length == 0)
@@ -109,12 +111,12 @@ internal sealed record RuleFinding(PolicyRule Rule, ImmutableArray<RuleObstacle>
     private static RuleObstacle? Test(PolicyRule rule, NameCondition condition, in Demand demand)
     {
         var dimension = condition.Dimension;
-        if (condition.Matches(demand) || (condition.IsAny && dimension != Dimensions.Namespace))
+        if (condition.Matches(demand) || (condition.IsAny && (dimension & PermissionDimensions.Places) == Dimensions.None))
         {
             return null;
         }
 
-        if (demand.NameIn(dimension) is { } name)
+        if (demand.ShownIn(dimension) is { } name)
         {
             return new(Obstacle.Name, Truth.No, $"{condition} doesn't match {name}") { Dimension = dimension };
         }

@@ -73,7 +73,7 @@ internal sealed class RuleIndexBuilder
             var signature = _text.Clear();
             foreach (var condition in where)
             {
-                if (condition.Patterns is [var pattern] && KeyPart.TryFor(condition.Dimension, pattern, out var part))
+                if (condition.Compared is [var pattern] && KeyPart.TryFor(condition.Dimension, pattern, out var part))
                 {
                     hash = part.Hash(hash, pattern);
                     parts.Add(part);

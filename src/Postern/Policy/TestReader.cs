@@ -143,13 +143,26 @@ internal sealed class TestReader(NodeReader nodes, IReadOnlyList<string> issuers
 
         foreach (var entry in with.Entries)
         {
-            if (DimensionNames.TryParse(entry.Key, out var dimension) && nodes.Text(entry.Value, ConfigPath.Join(path, entry.Key)) is { } name)
+            var at = ConfigPath.Join(path, entry.Key);
+            if (DimensionNames.TryParse(entry.Key, out var dimension) && (dimension == Dimensions.Tag ? ReadTags(entry.Value, at) : nodes.Text(entry.Value, at)) is { } name)
             {
                 names = names.WithName(dimension, name);
             }
         }
 
         return names;
+    }
+
+    // An object has any number of them, also none.
+    private string? ReadTags(ConfigNode node, string path)
+    {
+        var tags = node is ConfigList { Items.Count: 0 } ? [] : nodes.Texts(node, path);
+        foreach (var (_, at, line) in tags.Where(t => t.Text.Contains(PrefectNames.TagMark, StringComparison.Ordinal)))
+        {
+            nodes.Error(at, line, TagPattern.Fault(PrefectNames.TagMark.ToString())!);
+        }
+
+        return PrefectNames.Write(tags.Select(t => t.Text));
     }
 
     private IPAddress? ReadFrom(ConfigMapping body, string path)

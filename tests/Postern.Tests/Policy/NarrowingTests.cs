@@ -74,7 +74,7 @@ public sealed class NarrowingTests
     [Fact]
     public void Namespace_TakesOnlyTheCredentialsThatItAccepts()
     {
-        var set = Of(Everything).Taking([new AcceptedCredentials(new Glob("*-prod"), caller => caller.Credential == CredentialKind.Certificate)]);
+        var set = Of(Everything).Taking([new AcceptedCredentials(Dimensions.Namespace, new Glob("*-prod"), caller => caller.Credential == CredentialKind.Certificate)]);
         var key = User("alice") with { Credential = CredentialKind.ApiKey };
         var certificate = User("alice") with { Credential = CredentialKind.Certificate };
 

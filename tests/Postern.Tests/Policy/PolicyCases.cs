@@ -29,11 +29,17 @@ internal sealed record PolicyCase(PolicyDocument Document, PolicyRule Extra, Cal
 /// <summary>Small alphabets, so that rules and questions meet often.</summary>
 internal static class PolicyCases
 {
-    private static readonly Dimensions[] Used = [Dimensions.Namespace, Dimensions.TaskQueue, Dimensions.WorkflowType, Dimensions.WorkflowId];
+    // A rule and a question are of one engine each, and not always of the same.
+    private static readonly Gen<Dimensions[]> Engines = Gen.Elements<Dimensions[]>(
+        [Dimensions.Namespace, Dimensions.TaskQueue, Dimensions.WorkflowType, Dimensions.WorkflowId],
+        [Dimensions.Server, Dimensions.WorkPool, Dimensions.Flow, Dimensions.Tag]);
+
     private static readonly Permission[] Asked =
     [
         Permission.WorkflowStart, Permission.WorkflowStart, Permission.WorkflowTerminate, Permission.WorkflowList, Permission.WorkerPoll, Permission.WorkerComplete,
         Permission.WorkflowRead, Permission.NamespaceRead, Permission.NamespaceCreate, Permission.ClusterInfo, Permission.NexusCall,
+        Permission.FlowRunRead, Permission.FlowRunRead, Permission.FlowRead, Permission.DeploymentRun, Permission.WorkPoolPoll, Permission.EventWrite, Permission.ServerInfo,
+        Permission.WorkerHeartbeat,
     ];
 
     private static readonly Gen<Who> Whom = Gen.Elements(
@@ -42,9 +48,14 @@ internal static class PolicyCases
     private static readonly Gen<Caller> Callers = Gen.Elements(
         TestPolicy.User("alice"), TestPolicy.User("alice", "g"), TestPolicy.User("bob", "g", "h"), TestPolicy.Make(CallerKind.Service, "worker", ["h"]));
 
-    private static readonly Gen<ImmutableArray<Glob>> Patterns =
-        Gen.Elements("a", "b", "ab", "a*", "ab*", "*b", "a*b", "*a*", "*", "aab", "bab").Select(t => new Glob(t)).NonEmptyListOf().Resize(3).Select(l => l.ToImmutableArray());
+    private static readonly Gen<ImmutableArray<Glob>> Patterns = Some("a", "b", "ab", "a*", "ab*", "*b", "a*b", "*a*", "*", "aab", "bab");
 
+    private static readonly Gen<ImmutableArray<Glob>> TagPatterns = Some("a", "b", "ab", "a*", "ab*", "*b", "*", "aab");
+
+    private static readonly Gen<string?> Names = Gen.Elements<string?>("a", "b", "ab", "aab", "", null, null);
+
+    // None, one or two tags, or none that is known.
+    private static readonly Gen<string?> Tags = Gen.Elements<string?>(null, null, "", "a", "b", "ab", "aab|b", "b|a", "ba|ab").Select(t => t is null ? null : PrefectNames.Write(t.Split('|', StringSplitOptions.RemoveEmptyEntries)));
     private static readonly Gen<ImmutableArray<WhenCondition>> When = Gen.Frequency(
         (4, Gen.Constant(ImmutableArray<WhenCondition>.Empty)),
         (1, Gen.Elements("from: 10.0.0.0/8", "from: 192.168.0.0/16", "hours: \"08:00-18:00 UTC\"", "hours: \"18:00-08:00 UTC\"", "kind: human").SubListOf(ReadWhen)));
@@ -81,16 +92,18 @@ internal static class PolicyCases
     private static readonly Gen<Demand> Demands =
         from permission in Gen.Elements(Asked)
         from cluster in Gen.Elements(false, false, false, true)
-        from names in Gen.Elements("a", "b", "ab", "aab", "", null, null).ArrayOf(Used.Length)
-        from unknown in Gen.Elements(Used).SubListOf(d => d)
-        from waived in Gen.Elements(Used).SubListOf(d => d)
-        select Used.Zip(names).Aggregate(
+        from used in Engines
+        from names in Names.ArrayOf(used.Length)
+        from tags in Tags
+        from unknown in Gen.Elements(used).SubListOf(d => d)
+        from waived in Gen.Elements(used).SubListOf(d => d)
+        select used.Zip(names).Aggregate(
             new Demand
             {
                 Permission = permission, ClusterScope = cluster,
                 Unknown = unknown.Aggregate(Dimensions.None, (s, d) => s | d), Waived = waived.Aggregate(Dimensions.None, (s, d) => s | d),
             },
-            (demand, name) => demand.WithName(name.First, name.Second));
+            (demand, name) => demand.WithName(name.First, name.First == Dimensions.Tag ? tags : name.Second));
 
     private static readonly Gen<Circumstances> Circumstance =
         from source in Gen.Elements("10.1.1.1", "10.1.1.1", "192.168.3.4", "::1", null)
@@ -109,9 +122,13 @@ internal static class PolicyCases
     public static void Hold(Func<PolicyCase, bool> property) => Prop.ForAll(All, property).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
 
     private static Gen<ImmutableArray<NameCondition>> Where() =>
-        from dimensions in Gen.Elements(Used).SubListOf(d => d)
-        from patterns in Patterns.ArrayOf(Used.Length)
-        select Used.Zip(patterns).Where(u => dimensions.Contains(u.First)).Select(u => new NameCondition(u.First, u.Second)).ToImmutableArray();
+        from used in Engines
+        from dimensions in Gen.Elements(used).SubListOf(d => d)
+        from patterns in Patterns.ArrayOf(used.Length)
+        from tags in TagPatterns
+        select used.Zip(patterns).Where(u => dimensions.Contains(u.First)).Select(u => new NameCondition(u.First, u.First == Dimensions.Tag ? tags : u.Second)).ToImmutableArray();
+
+    private static Gen<ImmutableArray<Glob>> Some(params string[] patterns) => Gen.Elements(patterns).Select(t => new Glob(t)).NonEmptyListOf().Resize(3).Select(l => l.ToImmutableArray());
 
     // Up to two different ones, in the order given.
     private static Gen<ImmutableArray<TTo>> SubListOf<TFrom, TTo>(this Gen<TFrom> gen, Func<TFrom, TTo> map) =>

@@ -35,7 +35,8 @@ internal static class ReferencePolicy
         }
 
         var companion = !rule.IsDeny && (rule.Companions & demand.Permission.Bit()) != 0;
-        if (companion && demand.Permission == Permission.ClusterInfo)
+        var speaksOfPrefect = rule.Where.Any(c => c.Dimension >= Dimensions.Server);
+        if (companion && demand.Permission == Permission.ClusterInfo && !speaksOfPrefect)
         {
             return truth;
         }
@@ -48,12 +49,14 @@ internal static class ReferencePolicy
         foreach (var condition in rule.Where)
         {
             var has = (PermissionDimensions.Of(demand.Permission) & condition.Dimension) != Dimensions.None;
-            var one = has ? Judge(rule, condition, demand) : companion ? Truth.Yes : Truth.No;
+            var one = has ? Judge(rule, condition, demand) : companion && !IsPlace(condition) ? Truth.Yes : Truth.No;
             truth = one < truth ? one : truth;
         }
 
         return truth;
     }
+
+    private static bool IsPlace(NameCondition condition) => condition.Dimension is Dimensions.Namespace or Dimensions.Server;
 
     private static Truth Judge(PolicyRule rule, NameCondition condition, Demand demand)
     {
@@ -61,11 +64,12 @@ internal static class ReferencePolicy
         var unknown = (demand.Unknown & condition.Dimension) != Dimensions.None;
         if (demand.NameIn(condition.Dimension) is { } name)
         {
-            var matches = condition.Patterns.Any(p => Regex.IsMatch(name, $"^{Regex.Escape(p.Text).Replace("\\*", ".*")}\\z", RegexOptions.Singleline | RegexOptions.NonBacktracking));
-            return matches ? Truth.Yes : Truth.No;
+            string[] names = condition.Dimension == Dimensions.Tag ? name[1..].Split(PrefectNames.TagMark)[..^1] : [name];
+            var matches = condition.Patterns.Any(p => names.Any(n => Regex.IsMatch(n, $"^{Regex.Escape(p.Text).Replace("\\*", ".*")}\\z", RegexOptions.Singleline | RegexOptions.NonBacktracking)));
+            return matches || (any && condition.Dimension == Dimensions.Tag) ? Truth.Yes : Truth.No;
         }
 
-        if (any && (condition.Dimension != Dimensions.Namespace || unknown))
+        if (any && (!IsPlace(condition) || unknown))
         {
             return Truth.Yes;
         }
