@@ -65,6 +65,39 @@ internal sealed class CompiledRules(ImmutableArray<CompiledRule> rules)
         return true;
     }
 
+    /// <summary>What the rules say of the demand's permission on its Prefect server, as terms over the other names.</summary>
+    public ImmutableArray<ConditionedTerm> TermsAt(in Demand demand)
+    {
+        var terms = ImmutableArray.CreateBuilder<ConditionedTerm>();
+        foreach (var rule in rules)
+        {
+            foreach (var part in rule.Parts)
+            {
+                if ((part.Scope & RuleScope.Namespaces) != default && (part.Permissions & demand.Permission.Bit()) != 0 && TermAt(part, demand) is { } term)
+                {
+                    terms.Add(new ConditionedTerm(term, rule.When));
+                }
+            }
+        }
+
+        return terms.ToImmutable();
+    }
+
+    // Null where it speaks of another server, or of another engine.
+    private static ReachTerm? TermAt(RulePart part, in Demand demand)
+    {
+        foreach (var condition in part.Where)
+        {
+            var isOther = (condition.Dimension & PermissionDimensions.OfPrefect) == Dimensions.None;
+            if (isOther || (condition.Dimension == Dimensions.Server && !condition.Matches(demand)))
+            {
+                return null;
+            }
+        }
+
+        return new ReachTerm([.. part.Where.Where(c => c.Dimension != Dimensions.Server).Select(c => new ReachCondition(c.Dimension, c.Patterns))]);
+    }
+
     // All that is certain about the demand but its type.
     private static bool MaySpeak(CompiledRule rule, RulePart part, in Demand demand, in Circumstances circumstances)
     {

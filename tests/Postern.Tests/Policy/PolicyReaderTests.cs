@@ -54,11 +54,12 @@ public sealed class PolicyReaderTests
     }
 
     [Fact]
-    public void Example_OfTheDocument_LoadsWithoutAnError()
+    public void Examples_OfTheDocument_LoadWithoutAnError()
     {
         var document = Repository.Read("docs/policy.md");
-        var yaml = document[(document.IndexOf("```yaml\n", StringComparison.Ordinal) + 8)..];
-        Of(yaml[..yaml.IndexOf("```", StringComparison.Ordinal)]);
+        string[] examples = [.. document.Split("```yaml\n").Skip(1).Select(rest => rest[..rest.IndexOf("```", StringComparison.Ordinal)])];
+        Assert.Equal(2, examples.Length);
+        Assert.All(examples, example => Of(example));
         Assert.All(BuiltInRoles.All, r => Assert.Contains($"`{r.Name}`", document));
         Assert.All(DimensionNames.All.Skip(1), d => Assert.Contains($"`{d.Name()}`", document));
         Assert.All(ConditionKinds.ByKey.Keys, k => Assert.Contains($"| `{k}` |", document));

@@ -25,6 +25,9 @@ internal static class TestPolicy
         Call("temporal/RespondActivityTaskCompleted", new CatalogueDemand(Permission.WorkerComplete, Dimensions.Namespace) { Waived = Dimensions.TaskQueue }),
         Call("temporal/CreateNexusEndpoint",
             new CatalogueDemand(Permission.NexusEndpointManage, PermissionDimensions.Of(Permission.NexusEndpointManage)) { ClusterScope = true }),
+        Call("prefect/create_flow_run_from_deployment",
+            new CatalogueDemand(Permission.DeploymentRun, Dimensions.Server) { Unknown = PermissionDimensions.Of(Permission.DeploymentRun) & ~Dimensions.Server },
+            new CatalogueDemand(Permission.DeploymentOverride, Dimensions.Server) { Unknown = PermissionDimensions.Of(Permission.DeploymentOverride) & ~Dimensions.Server, Sometimes = true }),
         .. Permissions.All.Where(p => p != Permission.ClusterRemote).Select(p => Call("test/" + p.Name(), new CatalogueDemand(p, PermissionDimensions.Of(p)))),
     ]);
 
