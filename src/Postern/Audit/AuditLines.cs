@@ -109,6 +109,28 @@ internal sealed class AuditLines : IDisposable
         Write(Field.WorkflowId, record.WorkflowId);
         Write(Field.RunId, record.RunId);
         Write(Field.Target, record.Target);
+        if (record.Prefect is { } prefect)
+        {
+            WritePrefect(prefect);
+        }
+    }
+
+    private void WritePrefect(PrefectFacts facts)
+    {
+        Write(Field.WorkPool, facts.WorkPool);
+        Write(Field.WorkQueue, facts.WorkQueue);
+        Write(Field.Worker, facts.Worker);
+        Write(Field.Flow, facts.Flow);
+        Write(Field.FlowId, facts.FlowId);
+        Write(Field.Deployment, facts.Deployment);
+        Write(Field.DeploymentId, facts.DeploymentId);
+        Write(Field.FlowRunId, facts.FlowRunId);
+        Write(Field.FlowRunName, facts.FlowRunName);
+        Write(Field.TaskRunId, facts.TaskRunId);
+        Write(Field.Parameters, facts.Parameters);
+        Write(Field.State, facts.State);
+        Write(Field.StateStatus, facts.StateStatus);
+        Write(Field.Object, facts.Object);
     }
 
     private void WriteOutcome(in AuditRecord record)
@@ -177,6 +199,20 @@ internal sealed class AuditLines : IDisposable
         public static readonly JsonEncodedText WorkflowId = JsonEncodedText.Encode("workflowId");
         public static readonly JsonEncodedText RunId = JsonEncodedText.Encode("runId");
         public static readonly JsonEncodedText Target = JsonEncodedText.Encode("target");
+        public static readonly JsonEncodedText WorkPool = JsonEncodedText.Encode("workPool");
+        public static readonly JsonEncodedText WorkQueue = JsonEncodedText.Encode("workQueue");
+        public static readonly JsonEncodedText Worker = JsonEncodedText.Encode("worker");
+        public static readonly JsonEncodedText Flow = JsonEncodedText.Encode("flow");
+        public static readonly JsonEncodedText FlowId = JsonEncodedText.Encode("flowId");
+        public static readonly JsonEncodedText Deployment = JsonEncodedText.Encode("deployment");
+        public static readonly JsonEncodedText DeploymentId = JsonEncodedText.Encode("deploymentId");
+        public static readonly JsonEncodedText FlowRunId = JsonEncodedText.Encode("flowRunId");
+        public static readonly JsonEncodedText FlowRunName = JsonEncodedText.Encode("flowRunName");
+        public static readonly JsonEncodedText TaskRunId = JsonEncodedText.Encode("taskRunId");
+        public static readonly JsonEncodedText Parameters = JsonEncodedText.Encode("parameters");
+        public static readonly JsonEncodedText State = JsonEncodedText.Encode("state");
+        public static readonly JsonEncodedText StateStatus = JsonEncodedText.Encode("stateStatus");
+        public static readonly JsonEncodedText Object = JsonEncodedText.Encode("object");
         public static readonly JsonEncodedText Decision = JsonEncodedText.Encode("decision");
         public static readonly JsonEncodedText Rule = JsonEncodedText.Encode("rule");
         public static readonly JsonEncodedText PolicyVersion = JsonEncodedText.Encode("policyVersion");

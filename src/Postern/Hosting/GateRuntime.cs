@@ -29,6 +29,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     private readonly string _data;
     private readonly System.Runtime.CompilerServices.ConditionalWeakTable<UpstreamPool, EngineAnswers> _answers = [];
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
+    private readonly PrefectServers _prefect;
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HttpClient> _logins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
@@ -45,6 +46,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Accounts = options.Identity.KeepsAccounts ? new AccountStore(options, time, loggers) : null;
         Owned = new OwnedQueues(time);
         Wheel = new DeadlineWheel(time);
+        _prefect = new PrefectServers(Metrics, time, loggers);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
         Metrics.Meter.CreateObservableGauge("postern.upstream.open", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Sum(lane => lane.Outstanding)), "{call}", "Calls that wait for an engine");
         Metrics.Meter.CreateObservableGauge("postern.tokens.minted", () => _minters.Values.Sum(minter => minter.Count), "{token}", "Minted tokens kept");
@@ -85,6 +87,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
         options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
     {
+        Prefect = [.. options.Engines.Prefect.Select(_prefect.Build)],
         Authorization = BuildAuthorization(options, policy, identity),
     };
 
@@ -127,6 +130,11 @@ internal sealed class GateRuntime : IAsyncDisposable
             }
         }
 
+        foreach (var missing in _prefect.Missing())
+        {
+            yield return missing;
+        }
+
         if (Audit.IsFaulted)
         {
             yield return "audit: records can't be kept";
@@ -145,6 +153,7 @@ internal sealed class GateRuntime : IAsyncDisposable
             await Accounts.DisposeAsync();
         }
 
+        _prefect.Dispose();
         await Audit.DisposeAsync();
         Wheel.Dispose();
         Keys.Dispose();
@@ -167,7 +176,7 @@ internal sealed class GateRuntime : IAsyncDisposable
 
         var logger = _loggers.CreateLogger<AuthorizationServer>();
         var tokens = new AccessTokens(keys, settings.Issuer);
-        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
+        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name), .. options.Engines.Prefect.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);

@@ -11,6 +11,7 @@ using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
 using Postern.Model;
 using Postern.Pipeline;
+using Postern.Pipeline.Prefect;
 using Postern.Policy;
 using Postern.Telemetry;
 
@@ -73,6 +74,15 @@ internal sealed partial class PosternHost : IAsyncDisposable
             Limit = limits,
             Audit = audit,
             FailedTask = new FailedTaskStage(audit),
+            Prefect = new PrefectPipeline(
+                new PrefectStages(
+                    new PrefectRouteStage(_runtime.Metrics),
+                    new PrefectAuthenticateStage(limits),
+                    new PrefectReadStage(time),
+                    new PrefectAuthorizeStage(loggers.CreateLogger<PrefectAuthorizeStage>()),
+                    new PrefectAuditStage(_runtime.Audit, time, loggers.CreateLogger<PrefectAuditStage>()),
+                    new PrefectForwardStage()),
+                time, _draining.Token, loggers.CreateLogger<PrefectPipeline>()),
             Health = new HealthService(_draining.Token),
         };
         _stages.Swap(_runtime.Build(loaded.Options, loaded.Policy, _identity));

@@ -34,11 +34,16 @@ internal record struct AuditRecord
     public string? RunId;
     public string? Target;
     public string? MoreNamespaces;
+
+    /// <summary>What a Prefect call is about; null for a call of another engine.</summary>
+    public PrefectFacts? Prefect;
+
     public DecisionKind Decision;
     public string? Rule;
     public string? PolicyVersion;
     public RefusalReason? Refusal;
     public string? Detail;
+    /// <summary>The gRPC status; of an HTTP engine's call the HTTP status.</summary>
     public int GrpcStatus;
     public TimeSpan Duration;
     public long RequestBytes;

@@ -5,7 +5,7 @@ namespace Postern.Model;
 /// </summary>
 internal enum PrefectObject : byte
 {
-    None, Flow, FlowRun, FlowRunState, TaskRun, TaskRunState, Deployment, WorkQueue, Variable, BlockDocument, BlockType, BlockSchema, Artifact, Automation, ConcurrencyLimit, SavedSearch,
+    None, Flow, FlowRun, FlowRunState, TaskRun, TaskRunState, Deployment, WorkQueue, Variable, BlockDocument, BlockType, BlockSchema, Artifact, Automation, ConcurrencyLimit, SavedSearch, WorkPool,
 }
 
 /// <summary>The names that a demand on a Prefect server carries. One object beside the demand, so that Temporal's calls don't pay for them.</summary>

@@ -18,30 +18,32 @@ internal sealed class AuthenticateStage(LimitStage limits)
             return AwaitAsync(call, answer);
         }
 
-        var (token, refusal) = answer.Result;
-        return new(Keep(call, token, refusal));
+        return new(Keep(call, answer.Result));
     }
 
     private async ValueTask<Refusal?> AwaitAsync(Call call, ValueTask<Identity.AuthenticationResult> pending)
     {
-        var answer = await pending;
-        return Keep(call, answer.Token, answer.Refusal);
+        return Keep(call, await pending);
     }
 
-    private Refusal? Keep(Call call, Identity.VerifiedToken? token, Refusal? refusal)
+    /// <summary>Whether the caller that was found may call the engine at all: a token may have been made for some only.</summary>
+    public static Refusal? ForEngine(Identity.AuthenticationResult answer, string engine, out Identity.VerifiedToken? token)
     {
-        if (token is null)
+        token = answer.Token;
+        return token is null ? answer.Refusal ?? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated.")
+            : !token.Caller.Engines.IsEmpty && !token.Caller.Engines.Contains(engine) ? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The token was made for another engine.", "aud")
+            : null;
+    }
+
+    private Refusal? Keep(Call call, in Identity.AuthenticationResult answer)
+    {
+        if (ForEngine(answer, call.Engine.Name, out var token) is { } refusal)
         {
-            return refusal ?? new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated.");
+            return refusal;
         }
 
-        if (!token.Caller.Engines.IsEmpty && !token.Caller.Engines.Contains(call.Engine.Name))
-        {
-            return new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The token was made for another engine.", "aud");
-        }
-
-        call.Token = token;
-        call.CallerState = CallerState.Of(token, call.State.Policy, limits);
+        call.Token = token!;
+        call.CallerState = CallerState.Of(token!, call.State.Policy, limits);
         return null;
     }
 }

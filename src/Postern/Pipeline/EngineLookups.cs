@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using Google.Protobuf;
 using Postern.Engines.Temporal;
@@ -22,8 +21,6 @@ internal sealed record ActivityFacts(string? Type, string? TaskQueue);
 /// </summary>
 internal sealed class EngineLookups
 {
-    private const int Most = 10_000;
-
     // A workflow id may name another run the next moment; within this time a burst of calls asks once.
     private static readonly TimeSpan ForAMoment = TimeSpan.FromSeconds(2);
 
@@ -31,18 +28,18 @@ internal sealed class EngineLookups
     private static readonly TimeSpan ForAWhile = TimeSpan.FromMinutes(5);
 
     private readonly EngineClient _client;
-    private readonly TimeProvider _time;
     private readonly TemporalMethod? _describeNamespace;
     private readonly TemporalMethod? _describeRun;
     private readonly LensNode? _namespace;
     private readonly LensNode? _run;
-    private readonly ConcurrentDictionary<string, Entry<string>> _names = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string Namespace, string Workflow, string Run, bool Activities), Entry<RunFacts>> _runs = new();
+    private readonly KnownAnswers<string, string> _names;
+    private readonly KnownAnswers<(string Namespace, string Workflow, string Run, bool Activities), RunFacts> _runs;
 
     public EngineLookups(EngineClient client, TemporalCatalogue catalogue, TimeProvider time)
     {
         _client = client;
-        _time = time;
+        _names = new(time);
+        _runs = new(time);
         _describeNamespace = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeNamespace");
         _describeRun = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeWorkflowExecution");
         _namespace = _describeNamespace is null ? null : LensCompiler.Compile(_describeNamespace.Answer, ["namespace_info.name", "namespace_info.id"]);
@@ -55,7 +52,7 @@ internal sealed class EngineLookups
 
     /// <summary>The name of the namespace with an id; empty where there is none; null where the engine can't be asked.</summary>
     public Task<string?> NamespaceOf(string id, CancellationToken cancellation) =>
-        FindAsync(_names, id, () => AskNamespaceAsync(id), cancellation);
+        _names.FindAsync(id, () => AskNamespaceAsync(id), cancellation);
 
     /// <summary>What a run is; null where the engine can't be asked.</summary>
     /// <param name="ns">Its namespace.</param>
@@ -64,44 +61,7 @@ internal sealed class EngineLookups
     /// <param name="activities">Whether its pending activities count, which come and go.</param>
     /// <param name="cancellation">Ends the wait, not the question, which others may wait for too.</param>
     public Task<RunFacts?> RunOf(string ns, string workflow, string? run, bool activities, CancellationToken cancellation) =>
-        FindAsync(_runs, (ns, workflow, run ?? "", activities), () => AskRunAsync(ns, workflow, run, run is null || activities ? ForAMoment : ForAWhile), cancellation);
-
-    private async Task<T?> FindAsync<TKey, T>(ConcurrentDictionary<TKey, Entry<T>> known, TKey key, Func<Task<(T? Found, TimeSpan Keep)>> ask, CancellationToken cancellation)
-        where TKey : notnull
-        where T : class
-    {
-        var now = _time.GetUtcNow();
-        if (!known.TryGetValue(key, out var entry) || entry.HasEnded(now))
-        {
-            if (known.Count >= Most)
-            {
-                Forget(known, now);
-            }
-
-            var fresh = new Entry<T>(ask, _time);
-            entry = known.AddOrUpdate(key, fresh, (_, old) => old.HasEnded(now) ? fresh : old);
-        }
-
-        return await entry.Answer.WaitAsync(cancellation);
-    }
-
-    private static void Forget<TKey, T>(ConcurrentDictionary<TKey, Entry<T>> known, DateTimeOffset now)
-        where TKey : notnull
-        where T : class
-    {
-        foreach (var (key, entry) in known)
-        {
-            if (entry.HasEnded(now))
-            {
-                known.TryRemove(key, out _);
-            }
-        }
-
-        if (known.Count >= Most)
-        {
-            known.Clear();
-        }
-    }
+        _runs.FindAsync((ns, workflow, run ?? "", activities), () => AskRunAsync(ns, workflow, run, run is null || activities ? ForAMoment : ForAWhile), cancellation);
 
     private async Task<(string? Found, TimeSpan Keep)> AskNamespaceAsync(string id)
     {
@@ -188,42 +148,6 @@ internal sealed class EngineLookups
         {
             to.WriteTag(field, WireFormat.WireType.LengthDelimited);
             to.WriteBytes(ByteString.CopyFrom(value));
-        }
-    }
-
-    /// <summary>One question: asked once, by whoever comes first; its answer ends when it may have changed, at once where there was none.</summary>
-    private sealed class Entry<T>(Func<Task<(T? Found, TimeSpan Keep)>> ask, TimeProvider time)
-        where T : class
-    {
-        private readonly Lock _asking = new();
-        private Task<T?>? _answer;
-        private long _ends = long.MaxValue;
-
-        public Task<T?> Answer
-        {
-            get
-            {
-                lock (_asking)
-                {
-                    return _answer ??= Task.Run(AskAsync);
-                }
-            }
-        }
-
-        public bool HasEnded(DateTimeOffset now) => now.UtcTicks >= Volatile.Read(ref _ends);
-
-        private async Task<T?> AskAsync()
-        {
-            var keep = TimeSpan.Zero;
-            try
-            {
-                (var found, keep) = await ask();
-                return found;
-            }
-            finally
-            {
-                Volatile.Write(ref _ends, (time.GetUtcNow() + keep).UtcTicks);
-            }
         }
     }
 }

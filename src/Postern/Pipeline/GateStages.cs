@@ -1,3 +1,5 @@
+using Postern.Pipeline.Prefect;
+
 namespace Postern.Pipeline;
 
 /// <summary>The stages, made once, and the state that calls take at their start.</summary>
@@ -28,6 +30,9 @@ internal sealed class GateStages(RouteStage route, AuthenticateStage authenticat
 
     /// <summary>In Forward's place, for what the gate answers itself.</summary>
     public AnswerStage Answer { get; } = new();
+
+    /// <summary>The path of HTTP calls to a Prefect server.</summary>
+    public required PrefectPipeline Prefect { get; init; }
 
     public required HealthService Health { get; init; }
 

@@ -5,6 +5,7 @@ using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
 using Postern.OAuth;
+using Postern.Pipeline.Prefect;
 using Postern.Policy;
 using Postern.Telemetry;
 using Postern.Tokens;
@@ -21,6 +22,9 @@ internal sealed record GateState(
     AuditClasses AuditClasses,
     IReadOnlyList<TemporalEngine> Engines)
 {
+    /// <summary>The Prefect servers.</summary>
+    public IReadOnlyList<PrefectEngine> Prefect { get; init; } = [];
+
     /// <summary>The gate's own authorization server; null where none is configured.</summary>
     public AuthorizationServer? Authorization { get; init; }
 
@@ -37,6 +41,26 @@ internal sealed record GateState(
         {
             var engine = Engines[i];
             if (engine.Hosts.Count == 0)
+            {
+                unnamed = engine;
+            }
+            else if (host is not null && engine.Serves(host))
+            {
+                return engine;
+            }
+        }
+
+        return unnamed;
+    }
+
+    /// <summary>The Prefect server that serves a host name, by the same rule. Null where none is meant.</summary>
+    public PrefectEngine? PrefectFor(string? host)
+    {
+        PrefectEngine? unnamed = null;
+        for (var i = 0; i < Prefect.Count; i++)
+        {
+            var engine = Prefect[i];
+            if (engine.Options.Hosts.Count == 0)
             {
                 unnamed = engine;
             }
@@ -101,25 +125,7 @@ internal sealed class TemporalEngine(
     /// <summary>Where the server may call by itself.</summary>
     public CallbackAddresses Callbacks { get; } = new(options.CompletionCallbacks);
 
-    public bool Serves(string host)
-    {
-        var name = host.AsSpan();
-        var colon = name.LastIndexOf(':');
-        if (colon > 0 && !name.EndsWith("]"))
-        {
-            name = name[..colon];
-        }
-
-        foreach (var known in options.Hosts)
-        {
-            if (name.Equals(known, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Serves(string host) => HostNames.Matches(options.Hosts, host);
 
     /// <summary>Whether calls of the method carry an assertion of their caller.</summary>
     public bool IsAsserted(TemporalMethod method) => assertions is not null && method.Stamp is { } stamp && stamp.IsAsserted(options.Identity.Assertion);

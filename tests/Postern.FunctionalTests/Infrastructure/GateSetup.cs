@@ -18,11 +18,17 @@ internal sealed record GateSetup
 
     public string PolicyText { get; init; } = Policy;
 
+    /// <summary>The Temporal engine's name.</summary>
+    public string EngineName { get; init; } = "main";
+
     /// <summary>YAML of the engine's credential.</summary>
     public string Credential { get; init; } = "{ mint: { audience: temporal-test } }";
 
     /// <summary>Further keys of the engine's entry, and further engines: written as list items of which the first has begun.</summary>
     public string EngineExtra { get; init; } = "";
+
+    /// <summary>Engines of other kinds: further keys of <c>engines:</c>.</summary>
+    public string OtherEngines { get; init; } = "";
 
     /// <summary>Further keys of the issuer's entry, one per line.</summary>
     public string IssuerExtra { get; init; } = "";
@@ -49,12 +55,20 @@ internal sealed record GateSetup
     /// <summary>The folder of a gate whose keys this one shares, as a volume that both mount.</summary>
     public string? KeysOf { get; init; }
 
+    /// <summary>Further files in the gate's folder.</summary>
+    public IReadOnlyList<(string Name, string Text)> Files { get; init; } = [];
+
     public string Write(string folder, string issuer, string engine)
     {
         if (KeysOf is not null)
         {
             Directory.CreateDirectory(Path.Combine(folder, "data"));
             Directory.CreateSymbolicLink(Path.Combine(folder, "data", "keys"), Path.Combine(KeysOf, "data", "keys"));
+        }
+
+        foreach (var (name, content) in Files)
+        {
+            File.WriteAllText(Path.Combine(folder, name), content);
         }
 
         File.WriteAllText(Path.Combine(folder, "policy.yaml"), PolicyText);
@@ -68,10 +82,11 @@ internal sealed record GateSetup
             data: data
             engines:
               temporal:
-                - name: main
+                - name: {EngineName}
                   addresses: [{EngineAddresses ?? $"\"{engine}\""}]
                   credential: {Credential}
             {Indent(EngineExtra, 4)}
+            {Indent(OtherEngines, 2)}
             identity:
               issuers:
                 - name: test

@@ -91,6 +91,8 @@ internal enum PrefectBody : byte
     EventPage,
     /// <summary>The run whose states are asked for stands in the query.</summary>
     FlowRunQuery, TaskRunQuery,
+    /// <summary>Labels of a run, among which the gate's own are nobody's to write.</summary>
+    Labels,
 }
 
 /// <summary>One operation of a Prefect server. The tables are <see cref="PrefectRoutes"/>.</summary>

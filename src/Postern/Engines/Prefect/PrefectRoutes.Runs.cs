@@ -50,7 +50,7 @@ internal static partial class PrefectRoutes
         Get("/flow_runs/{id}/input/{key}", "read_flow_run_input", FlowRunRead).ById(PrefectObject.FlowRun),
         Delete("/flow_runs/{id}/input/{key}", "delete_flow_run_input", FlowRunWrite).ById(PrefectObject.FlowRun) with { Class = RouteClass.Worker },
         Get("/flow_runs/{id}/logs/download", "download_logs", LogRead, RouteClass.Stream).ById(PrefectObject.FlowRun),
-        Patch("/flow_runs/{id}/labels", "update_flow_run_labels", FlowRunWrite, RouteClass.Worker).ById(PrefectObject.FlowRun),
+        Patch("/flow_runs/{id}/labels", "update_flow_run_labels", FlowRunWrite, RouteClass.Worker).ById(PrefectObject.FlowRun) with { Body = PrefectBody.Labels },
     ];
 
     private static PrefectRoute[] TaskRuns =>

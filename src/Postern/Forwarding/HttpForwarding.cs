@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Postern.Forwarding;
+
+/// <summary>
+/// HTTP/1.1 to one engine, by YARP's forwarder over connections of its own: bodies stream both ways, what the engine answers goes back as it came. What is sent (path, headers, credential)
+/// is the call's own business, and nothing is added here.
+/// </summary>
+internal sealed class HttpForwarding : IDisposable
+{
+    private static readonly TimeSpan ConnectWithin = TimeSpan.FromSeconds(5);
+
+    // uvicorn closes a connection after five idle seconds, and a request that crosses its close is lost.
+    private static readonly TimeSpan IdleAtMost = TimeSpan.FromSeconds(4);
+
+    private readonly IHttpForwarder _forwarder;
+    private readonly HttpMessageInvoker _invoker;
+    private readonly ForwarderRequestConfig _request;
+
+    /// <param name="forwarder">YARP's forwarder.</param>
+    /// <param name="address">Scheme, host and port of the engine.</param>
+    /// <param name="tls">How it is known, where its scheme is https.</param>
+    /// <param name="silence">How long it may be silent in the middle of a call.</param>
+    public HttpForwarding(IHttpForwarder forwarder, Uri address, SslClientAuthenticationOptions? tls, TimeSpan silence)
+    {
+        _forwarder = forwarder;
+        Address = address.GetLeftPart(UriPartial.Authority);
+        var handler = CreateHandler(tls);
+        _invoker = new HttpMessageInvoker(handler);
+        _request = new ForwarderRequestConfig { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, ActivityTimeout = silence };
+    }
+
+    /// <summary>Scheme and authority of the engine.</summary>
+    public string Address { get; }
+
+    /// <summary>For the gate's own questions, and for sockets.</summary>
+    public HttpMessageInvoker Invoker => _invoker;
+
+    /// <summary>
+    /// Sends the context's request and copies the answer into its response. With an error other than <see cref="ForwarderError.None"/> the answer is the caller's to give, if nothing
+    /// was sent yet; YARP has then set a status and nothing else.
+    /// </summary>
+    public ValueTask<ForwarderError> SendAsync(HttpContext context, HttpTransformer transformer, CancellationToken cancellation) =>
+        _forwarder.SendAsync(context, Address, _invoker, _request, transformer, cancellation);
+
+    public void Dispose() => _invoker.Dispose();
+
+    private static SocketsHttpHandler CreateHandler(SslClientAuthenticationOptions? tls)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+            ConnectTimeout = ConnectWithin,
+            PooledConnectionIdleTimeout = IdleAtMost,
+            // A name behind which addresses change.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+            EnableMultipleHttp2Connections = false,
+        };
+        if (tls is not null)
+        {
+            handler.SslOptions = tls;
+        }
+
+        return handler;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Postern.Model;
+using Postern.Telemetry;
+
+namespace Postern.Pipeline.Prefect;
+
+/// <summary>
+/// The request path of a Prefect server's calls: the stages of every call, in the same fixed order, over HTTP. A stage either sets its fact and returns null, or returns the refusal
+/// that ends the call.
+/// </summary>
+internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider time, CancellationToken draining, ILogger<PrefectPipeline> logger)
+{
+    // An answer to a write is small; one that isn't can't be kept in memory for its record's sake.
+    private const long MostHeld = 4 * 1024 * 1024;
+
+    public async Task AnswerAsync(IFeatureCollection features, GateState state, PrefectEngine engine, IPAddress? source)
+    {
+        using var call = new PrefectCall(new DefaultHttpContext(features), state, engine, source, time.GetUtcNow(), time.GetTimestamp());
+        HeldAnswer? held = null;
+        try
+        {
+            call.Refusal = stages.Route.Run(call)
+                ?? await stages.Authenticate.RunAsync(call)
+                ?? await stages.Read.RunAsync(call)
+                ?? await stages.Authorize.RunAsync(call)
+                ?? PrefectLimitStage.Run(call)
+                ?? PrefectStampStage.Run(call)
+                ?? await stages.Audit.IntentAsync(call);
+            if (call.Refusal is null)
+            {
+                held = call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) ? HeldAnswer.Begin(call.Context, MostHeld) : null;
+                call.Refusal = await stages.Forward.RunAsync(call, draining);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or BadHttpRequestException && (call.Context.RequestAborted.IsCancellationRequested || !call.IsDecided))
+        {
+            // The client left, or its request was at fault: what Kestrel throws then is no bug of ours.
+            call.IsGone = true;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.Bug(logger, call.Id, call.Context.Request.Path, e);
+            call.Refusal = new Refusal(RefusalReason.Bug, "Something went wrong in the gate.", e.GetType().Name);
+        }
+
+        await EndAsync(call, held);
+    }
+
+    private async ValueTask EndAsync(PrefectCall call, HeldAnswer? held)
+    {
+        held?.End();
+        PrefectLimitStage.Leave(call);
+        if (call.Refusal is null && !call.IsGone && held?.Bytes is { } answer)
+        {
+            call.ResponseBytes = answer.Length;
+            PrefectAnswers.Read(call, answer);
+        }
+
+        await stages.Audit.OutcomeAsync(call, call.Refusal is { } ended ? PrefectResponder.StatusOf(call, ended) : call.Context.Response.StatusCode);
+        try
+        {
+            if (call.IsGone)
+            {
+                call.Context.Abort();
+            }
+            else if (call.Refusal is { } refusal)
+            {
+                await PrefectResponder.RefuseAsync(call, refusal);
+            }
+            else if (held is not null)
+            {
+                await held.ReleaseAsync(call.Context.RequestAborted);
+            }
+        }
+        catch (Exception) when (call.Context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is there to read the answer.
+            call.Context.Abort();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.Pipeline + 11, LogLevel.Error, "Call {CallId} to {Path} failed in the gate itself")]
+        public static partial void Bug(ILogger logger, string callId, string path, Exception exception);
+    }
+}
+
+/// <summary>The stages, made once.</summary>
+internal sealed record PrefectStages(PrefectRouteStage Route, PrefectAuthenticateStage Authenticate, PrefectReadStage Read, PrefectAuthorizeStage Authorize, PrefectAuditStage Audit, PrefectForwardStage Forward);

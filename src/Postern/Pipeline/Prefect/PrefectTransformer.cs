@@ -1,0 +1,105 @@
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Postern.Pipeline.Prefect;
+
+/// <summary>
+/// The server's request: the judged target, the client's harmless headers, the server's own credential. Everything that carries identity is ours alone.
+/// </summary>
+internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
+{
+    private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        // What was judged, to the last byte: the platform would take dots and escapes apart once more.
+        proxyRequest.RequestUri = new Uri(destinationPrefix + call.Match.Target, AsItIs);
+        var request = httpContext.Request;
+        var connection = request.Headers.Connection;
+        var keepsAttribution = call.IsAuthenticated && call.Token.Caller.Kind != Model.CallerKind.Human;
+        foreach (var header in request.Headers)
+        {
+            if (PrefectHeaders.IsForwarded(header.Key, connection, keepsAttribution))
+            {
+                Add(proxyRequest, header.Key, header.Value);
+            }
+        }
+
+        if (PrefectHeaders.CookieOf(request.Headers.Cookie) is { } cookie)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("Cookie", cookie);
+        }
+
+        // Locations and pages are written with the name by which the client knows the server.
+        proxyRequest.Headers.Host = request.Host.Value;
+        proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
+        if (call.Source is { } source)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-For", source.ToString());
+        }
+
+        if (call.Engine.Credential.Current.Authorization is { } authorization)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
+        proxyRequest.Headers.TryAddWithoutValidation("traceparent", call.CallId.TraceParent(request.Headers.TraceParent.Count == 1 ? request.Headers.TraceParent[0] : null));
+        proxyRequest.Headers.TryAddWithoutValidation("x-postern-call-id", call.Id);
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        // The server's no to the gate's own credential says nothing of the caller's: passed on, it would end his workers and his running flows.
+        if (proxyResponse is { StatusCode: System.Net.HttpStatusCode.Unauthorized })
+        {
+            call.IsGateRefused = true;
+            return false;
+        }
+
+        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        if (proxyResponse is not null)
+        {
+            call.ResponseBytes = proxyResponse.Content.Headers.ContentLength ?? 0;
+            CorrectLocation(httpContext);
+        }
+
+        return true;
+    }
+
+    // A server that doesn't trust our word on the scheme writes its own into redirects: a client would go to the other scheme, and drop its credential.
+    private static void CorrectLocation(HttpContext context)
+    {
+        var location = context.Response.Headers.Location;
+        var wrong = $"http://{context.Request.Host.Value}/";
+        if (context.Request.IsHttps && location.Count == 1 && location[0] is { } text && text.StartsWith(wrong, StringComparison.OrdinalIgnoreCase))
+        {
+            context.Response.Headers.Location = string.Concat("https://", text.AsSpan("http://".Length));
+        }
+    }
+
+    private static void Add(HttpRequestMessage request, string name, StringValues values)
+    {
+        HttpHeaders to = request.Headers;
+        if (PrefectHeaders.IsOfContent(name))
+        {
+            if (request.Content is null)
+            {
+                return;
+            }
+
+            to = request.Content.Headers;
+        }
+
+        if (values.Count == 1)
+        {
+            to.TryAddWithoutValidation(name, values[0]);
+        }
+        else
+        {
+            to.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+        }
+    }
+}
