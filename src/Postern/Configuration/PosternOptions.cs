@@ -32,6 +32,7 @@ internal sealed record PosternOptions
     public StorageOptions Storage { get; init; } = new();
 
     /// <summary>What stands behind the gate. Required: at least one.</summary>
+    [Required("{ temporal: [{ name: main, addresses: [temporal-frontend:7233], credential: { mint: { audience: temporal } } }] }")]
     public EnginesOptions Engines { get; init; } = new();
 
     /// <summary>Who is trusted to say who is calling. Required: at least one source.</summary>

@@ -147,7 +147,7 @@ internal static class PosternOptionsValidator
     private static void ValidateEngines(PosternOptions options, Problems problems)
     {
         var (temporal, prefect) = (options.Engines.Temporal, options.Engines.Prefect);
-        if (temporal.Count + prefect.Count == 0)
+        if (temporal.Count + prefect.Count == 0 && problems.IsWritten("engines"))
         {
             problems.Error("engines", "names no engine; write temporal: [{ name: main, addresses: [temporal-frontend:7233], credential: { mint: { audience: temporal } } }], or prefect: [{ name: main, address: \"http://prefect:4200\", credential: none }]");
         }

@@ -13,7 +13,13 @@ public sealed class AuditLinesTests
     {
         Time = new DateTimeOffset(2026, 1, 31, 13, 0, 0, TimeSpan.FromHours(1)), CallId = "01JD", Class = AuditClass.Write, Caller = "okta/alice@example.com",
         CallerKind = CallerKind.Agent, Credential = "k", TokenId = "j", SessionId = "s", Actors = "okta/bot", SourceAddress = "10.1.2.3", Engine = "temporal/main",
-        Operation = "StartWorkflowExecution", Permission = "workflow.start", Namespace = "payments", MoreNamespaces = "a,b", TaskQueue = "q",
+        Operation = "StartWorkflowExecution", Permission = "workflow.start", Namespace = "payments", MoreNamespaces = "a,b",
+        Prefect = new PrefectFacts
+        {
+            WorkPool = "procs", WorkQueue = "default", Worker = "worker-1", Flow = "etl", FlowId = "f", Deployment = "nightly", DeploymentId = "d", FlowRunId = "r", FlowRunName = "blue-fox", TaskRunId = "t",
+            Parameters = "n", State = "CANCELLING", StateStatus = "ACCEPT", Object = "Automation a",
+        },
+        TaskQueue = "q",
         WorkflowId = "w", WorkflowType = "Refund", RunId = "r", Target = "t", Decision = DecisionKind.CannotTell, Rule = "bindings[3]", PolicyVersion = "7",
         Refusal = RefusalReason.UnknownOperation, Detail = "d", GrpcStatus = 14, Duration = TimeSpan.FromMilliseconds(2.5), RequestBytes = 10, ResponseBytes = 20,
     };
@@ -23,7 +29,7 @@ public sealed class AuditLinesTests
     {
         Assert.Equal(
             """
-            {"event":"call","time":"2026-01-31T12:00:00Z","id":"01JD","class":"write","caller":"okta/alice@example.com","kind":"agent","credential":"k","jti":"j","sid":"s","actors":"okta/bot","source":"10.1.2.3","engine":"temporal/main","operation":"StartWorkflowExecution","permission":"workflow.start","namespace":"payments","moreNamespaces":"a,b","taskQueue":"q","workflowType":"Refund","workflowId":"w","runId":"r","target":"t","decision":"cannot-tell","rule":"bindings[3]","policyVersion":"7","refusal":"unknown-operation","detail":"d","status":14,"durationUs":2500,"requestBytes":10,"responseBytes":20}
+            {"event":"call","time":"2026-01-31T12:00:00Z","id":"01JD","class":"write","caller":"okta/alice@example.com","kind":"agent","credential":"k","jti":"j","sid":"s","actors":"okta/bot","source":"10.1.2.3","engine":"temporal/main","operation":"StartWorkflowExecution","permission":"workflow.start","namespace":"payments","moreNamespaces":"a,b","taskQueue":"q","workflowType":"Refund","workflowId":"w","runId":"r","target":"t","workPool":"procs","workQueue":"default","worker":"worker-1","flow":"etl","flowId":"f","deployment":"nightly","deploymentId":"d","flowRunId":"r","flowRunName":"blue-fox","taskRunId":"t","parameters":"n","state":"CANCELLING","stateStatus":"ACCEPT","object":"Automation a","decision":"cannot-tell","rule":"bindings[3]","policyVersion":"7","refusal":"unknown-operation","detail":"d","status":14,"durationUs":2500,"requestBytes":10,"responseBytes":20}
 
             """,
             Write(AuditEvent.Call, Full),

@@ -51,7 +51,7 @@ public sealed class PosternConfigurationTests : IDisposable
 
         Assert.Null(result.Options);
         Assert.Equal(
-            ["audit.file", "data", "engines.temporal", "identity.issuers", "listen", "policy"],
+            ["audit.file", "data", "engines", "identity.issuers", "listen", "policy"],
             result.Problems.Select(p => p.Path).Order(StringComparer.Ordinal));
     }
 

@@ -12,7 +12,7 @@ namespace Postern.Pipeline.Prefect;
 internal static class PrefectStampStage
 {
     /// <summary>The label that names who created a run.</summary>
-    public const string CallerLabel = "postern.caller";
+    public const string CallerLabel = OwnLabels + "caller";
 
     private const string OwnLabels = "postern.";
 
