@@ -10,7 +10,7 @@ namespace Postern.Forwarding.WebSockets;
 internal readonly record struct EngineSocket(Stream? Stream, HttpStatusCode? Status, string? Fault)
 {
     /// <summary>Whether the engine took the subprotocol.</summary>
-    public bool TookProtocol { get; private init; }
+    public bool TookProtocol { get; init; }
 
     /// <summary>Asks the engine for a socket (RFC 6455 §4.1). No extension is offered: frames are read here.</summary>
     /// <param name="invoker">The engine's connections.</param>
