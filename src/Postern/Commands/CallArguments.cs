@@ -13,7 +13,7 @@ internal static class CallArguments
 
     public static readonly Option<string[]> With = new("--with")
     {
-        Description = "A name in the call: namespace=, taskQueue=, workflowType= …, or prefect=, workPool=, deployment=, tag= … May be given several times; so may each tag.",
+        Description = "A name in the call: namespace=, taskQueue=, workflowType= …, or prefect=, workPool=, deployment=, tag= … May be given several times, tag too; tag= alone is none.",
         HelpName = "what=name",
     };
 

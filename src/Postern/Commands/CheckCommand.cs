@@ -68,6 +68,7 @@ internal static class CheckCommand
         {
             var policy = PolicyLoader.Load(paths, PolicyInput.IssuersOf(options), PolicyInput.CallsOf(options));
             problems.AddRange(policy.Problems);
+            problems.AddRange(policy.Set is { } set ? ServerChecks.Check(set.Document, [.. options.Engines.Prefect.Select(engine => engine.Name)]) : []);
             return policy.Set;
         }
         catch (InvalidDataException e)

@@ -24,7 +24,7 @@ internal sealed record GateConfiguration(PosternOptions Options, PolicySet Polic
 
         var catalogue = TemporalCatalogue.Load(options.Engines.Temporal.Select(engine => engine.Descriptors).FirstOrDefault(file => file is not null));
         var policy = PolicyLoader.Load(options.Policy, options.Identity.CallerIssuers(), EngineCalls.Of(catalogue));
-        IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems];
+        IReadOnlyList<Problem> problems = [.. read.Problems, .. policy.Problems, .. policy.Set is { } known ? ServerChecks.Check(known.Document, [.. options.Engines.Prefect.Select(engine => engine.Name)]) : []];
         return policy.Set is { } set
             ? new GateConfiguration(options, set.Taking([.. options.Identity.Namespaces.SelectMany(Accepted)]), [.. read.Files, .. policy.Files, .. Watched(options)], problems)
             : throw new InvalidConfigurationException(problems);

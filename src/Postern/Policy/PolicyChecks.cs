@@ -110,5 +110,5 @@ internal static class PolicyChecks
     private static Problem Warning(PolicyRule rule, string text) => new(Path(rule), rule.Line, text, Severity.Warning) { File = rule.File };
 
     // A rule's id begins with its file where there are several; problems name the file apart.
-    private static string Path(PolicyRule rule) => rule.Id[(rule.Id.LastIndexOf(':') + 1)..];
+    internal static string Path(PolicyRule rule) => rule.Id[(rule.Id.LastIndexOf(':') + 1)..];
 }

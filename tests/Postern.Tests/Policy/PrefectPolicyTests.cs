@@ -181,6 +181,23 @@ public sealed class PrefectPolicyTests
     }
 
     [Fact]
+    public void Server_ThatIsntConfigured_IsWarnedOf_WhereAnyIs()
+    {
+        var document = Of("""
+            bindings:
+              - { who: [anyone], role: viewer, where: { prefect: [main, "m*"] } }
+            deny:
+              - { what: [flow.read], where: { prefect: [mian, "x-*"] } }
+            """).Document;
+
+        Assert.Equal(
+            ["policy.yaml:4: deny[0].where.prefect: no Prefect server is named 'mian'; did you mean 'main'?", "policy.yaml:4: deny[0].where.prefect: no Prefect server's name matches 'x-*'; known here: main, other"],
+            ServerChecks.Check(document, ["main", "other"]).Select(p => p.ToString()));
+        Assert.All(ServerChecks.Check(document, ["main"]), p => Assert.Equal(Severity.Warning, p.Severity));
+        Assert.Empty(ServerChecks.Check(document, []));
+    }
+
+    [Fact]
     public void Worker_OfOnePool_HasWhatItsRunsNeed_AndNoSecrets()
     {
         var policy = Of("""
