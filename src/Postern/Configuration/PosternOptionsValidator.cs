@@ -4,6 +4,7 @@ using Postern.Engines.Prefect;
 using Postern.Engines.Temporal;
 using Postern.Hosting;
 using Postern.Identity;
+using Postern.Limits;
 using Postern.Storage;
 using Postern.Tokens;
 
@@ -33,6 +34,11 @@ internal static class PosternOptionsValidator
         ValidateTokens(options, problems);
         AuditValidator.Validate(options.Audit, "audit", problems);
         StorageValidator.Validate(options.Storage, "storage", problems);
+        string[] engines = [.. options.Engines.Temporal.Select(engine => engine.Name), .. options.Engines.Prefect.Select(engine => engine.Name)];
+        for (var i = 0; i < options.Limits.Rates.Count; i++)
+        {
+            RateValidator.Validate(options.Limits.Rates[i], engines, $"limits.rates[{i}]", problems);
+        }
     }
 
     private static void ValidateNetworks(PosternOptions options, Problems problems)

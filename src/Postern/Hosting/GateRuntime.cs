@@ -7,6 +7,7 @@ using Postern.Engines;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.Limits;
 using Postern.Identity.Jwt;
 using Postern.Identity.Login;
 using Postern.Identity.Postern;
@@ -30,6 +31,8 @@ internal sealed class GateRuntime : IAsyncDisposable
     private readonly System.Runtime.CompilerServices.ConditionalWeakTable<UpstreamPool, EngineAnswers> _answers = [];
     private readonly Dictionary<string, (TemporalEngineOptions Options, UpstreamPool Pool)> _pools = new(StringComparer.Ordinal);
     private readonly PrefectServers _prefect;
+    private readonly List<CallRates> _allRates = [];
+    private CallRates? _rates;
     private readonly Dictionary<string, UpstreamTokenMinter> _minters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HttpClient> _logins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TemporalCatalogue> _catalogues = new(StringComparer.Ordinal);
@@ -87,6 +90,7 @@ internal sealed class GateRuntime : IAsyncDisposable
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
         options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
     {
+        Rates = RatesOf(options.Limits.Rates),
         Prefect = [.. options.Engines.Prefect.Select(_prefect.Build)],
         Authorization = BuildAuthorization(options, policy, identity),
     };
@@ -154,6 +158,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         }
 
         _prefect.Dispose();
+        _allRates.ForEach(rates => rates.Dispose());
         await Audit.DisposeAsync();
         Wheel.Dispose();
         Keys.Dispose();
@@ -228,6 +233,24 @@ internal sealed class GateRuntime : IAsyncDisposable
         var catalogue = CatalogueOf(options);
         return new TemporalEngine(options, catalogue, pool, minter, assertions, Metrics, client,
             _answers.GetValue(pool, _ => new EngineAnswers(_time)), new PageTokens(Seals.For("pages")), new TaskSealing(Seals, options.Name), new EngineLookups(client, catalogue, _time));
+    }
+
+    // Kept over reloads: a reload must not fill everybody's buckets.
+    private CallRates RatesOf(IReadOnlyList<RateOptions> options)
+    {
+        if (_rates is { } known && known.Options.Count == options.Count && known.Options.Zip(options).All(pair => Same(pair.First, pair.Second)))
+        {
+            return known;
+        }
+
+        _rates = new CallRates(options);
+        // Open calls give back to the one that let them through, so none ends before the gate does.
+        _allRates.Add(_rates);
+        return _rates;
+
+        static bool Same(RateOptions one, RateOptions other) =>
+            one with { Engines = other.Engines, Kinds = other.Kinds, Calls = other.Calls } == other
+            && one.Engines.SequenceEqual(other.Engines) && one.Kinds.SequenceEqual(other.Kinds) && one.Calls.SequenceEqual(other.Calls);
     }
 
     private UpstreamPool PoolFor(TemporalEngineOptions options)

@@ -1,4 +1,5 @@
 using Postern.Configuration;
+using Postern.Limits;
 
 namespace Postern.Hosting;
 
@@ -82,6 +83,9 @@ internal sealed record LimitsOptions
 
     /// <summary>Calls that one caller may have open at a time, polls included, over all its connections and tokens. Default 20000; 1 to 1000000.</summary>
     public int OpenCallsPerCaller { get; init; } = 20_000;
+
+    /// <summary>How much each caller may do. Default: nothing is limited.</summary>
+    public IReadOnlyList<RateOptions> Rates { get; init; } = [];
 }
 
 /// <summary>How the process ends.</summary>

@@ -80,6 +80,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
                     new PrefectAuthenticateStage(limits),
                     new PrefectReadStage(time),
                     new PrefectAuthorizeStage(loggers.CreateLogger<PrefectAuthorizeStage>()),
+                    new PrefectLimitStage(time),
                     new PrefectAuditStage(_runtime.Audit, time, loggers.CreateLogger<PrefectAuditStage>()),
                     new PrefectForwardStage()),
                 time, _draining.Token, loggers.CreateLogger<PrefectPipeline>()),

@@ -15,6 +15,9 @@ internal sealed record Refusal(RefusalReason Reason, string Text, string? Detail
     /// <summary>How long a limited caller should wait; null where the reason is not <see cref="RefusalReason.Limited"/>.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>True where a limited caller has too much open at once, false where it came too often. Says nothing of other reasons.</summary>
+    public bool IsOfOpen { get; init; }
+
     /// <summary>
     /// A namespace that the caller may not see: the refusal then is, to the last byte, the engine's own answer for one that isn't there, without the text above and without an id.
     /// Null for every other refusal.

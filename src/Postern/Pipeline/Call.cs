@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.Limits;
 using Postern.Model;
 using Postern.Telemetry;
 
@@ -73,6 +74,9 @@ internal sealed class Call : Deadline
 
     /// <summary>Set by Limit: this call counts among its caller's open ones.</summary>
     public bool Counted { get; set; }
+
+    /// <summary>Set by Limit, where rates are limited: given back at the end.</summary>
+    public RatePass Pass { get; set; }
 
     /// <summary>Set by Audit: this write's intent is on disk, so that its outcome must follow it there.</summary>
     public bool IntentKept { get; set; }

@@ -4,6 +4,7 @@ using Postern.Configuration;
 using Postern.Engines.Temporal;
 using Postern.Forwarding;
 using Postern.Identity;
+using Postern.Limits;
 using Postern.OAuth;
 using Postern.Pipeline.Prefect;
 using Postern.Policy;
@@ -22,6 +23,9 @@ internal sealed record GateState(
     AuditClasses AuditClasses,
     IReadOnlyList<TemporalEngine> Engines)
 {
+    /// <summary>How much each caller may do.</summary>
+    public required CallRates Rates { get; init; }
+
     /// <summary>The Prefect servers.</summary>
     public IReadOnlyList<PrefectEngine> Prefect { get; init; } = [];
 

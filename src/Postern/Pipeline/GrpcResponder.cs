@@ -42,7 +42,7 @@ internal static class GrpcResponder
         if (limited)
         {
             // As the server does it: cause and scope in the head, status in trailers. Clients read the cause only there.
-            call.Response.Headers["x-resource-exhausted-cause"] = "RpsLimit";
+            call.Response.Headers["x-resource-exhausted-cause"] = refusal.IsOfOpen ? "ConcurrentLimit" : "RpsLimit";
             call.Response.Headers["x-resource-exhausted-scope"] = "Namespace";
             await call.ResponseBody.StartAsync();
             WriteStatus(call.Trailers, text);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Postern.Limits;
 using Postern.Model;
 
 namespace Postern.Pipeline;
@@ -59,14 +60,33 @@ internal sealed class LimitStage
         if (call.CallerState.OpenCalls.TryEnter(call.State.Options.Limits.OpenCallsPerCaller))
         {
             call.Counted = true;
-            return null;
+            return call.State.Rates.IsEmpty ? null : TryEnter(call);
         }
 
         return new Refusal(RefusalReason.Limited, $"too many open calls for {call.Token.Caller.DisplayName}.", "limits.openCallsPerCaller")
         {
             RetryAfter = TimeSpan.FromSeconds(1),
+            IsOfOpen = true,
         };
     }
+
+    /// <summary>A limit that was reached, in words that say whose it is.</summary>
+    public static Refusal Refuse(RateExceeded exceeded, Caller caller) => new(
+        RefusalReason.Limited, $"{caller.DisplayName} {(exceeded.IsOfOpen ? "has as many calls open as he may" : "makes more calls than he may")}.", exceeded.Rule)
+    {
+        RetryAfter = exceeded.RetryAfter,
+        IsOfOpen = exceeded.IsOfOpen,
+    };
+
+    private static Refusal? TryEnter(Call call)
+    {
+        var exceeded = call.State.Rates.TryEnter(call.Engine.Name, call.Token.Caller, Of(call.Method.Row, call.State), out var pass);
+        call.Pass = pass;
+        return exceeded is null ? null : Refuse(exceeded, call.Token.Caller);
+    }
+
+    private static Traffic Of(Engines.Temporal.TemporalOperation row, GateState state) =>
+        row.IsTaskPoll ? Traffic.Poll : state.AuditClasses.Of(row.Base) switch { AuditClass.Progress => Traffic.Progress, AuditClass.Read => Traffic.Read, _ => Traffic.Write };
 
     public static void Leave(Call call)
     {
@@ -74,6 +94,8 @@ internal sealed class LimitStage
         {
             call.Counted = false;
             call.CallerState.OpenCalls.Leave();
+            call.Pass.Dispose();
+            call.Pass = default;
         }
     }
 }

@@ -23,7 +23,7 @@ public sealed partial class RoomTests
     public void Room_Usings_NameNoOtherRoom(string room)
     {
         // The root options are made of every room's own options: Configuration may know those, and nothing of the rooms that join.
-        string[] allowed = room == "Configuration" ? [.. Common, "Audit", "Engines", "Identity", "Hosting", "Storage", "Tokens"] : [.. Common, room];
+        string[] allowed = room == "Configuration" ? [.. Common, "Audit", "Engines", "Identity", "Hosting", "Limits", "Storage", "Tokens"] : [.. Common, room];
 
         var strangers = Directory.GetFiles(Repository.Path("src/Postern/" + room), "*.cs", SearchOption.AllDirectories)
             .SelectMany(file => Using().Matches(File.ReadAllText(file)).Select(m => (File: Path.GetFileName(file), Room: m.Groups[1].Value)))
@@ -50,7 +50,7 @@ public sealed partial class RoomTests
         Assert.DoesNotContain(files, f => DoesIo().IsMatch(File.ReadAllText(f)));
     }
 
-    [GeneratedRegex(@"(?:^|\W)Postern\.(Model|Pipeline|Engines|Identity|Policy|Tokens|Audit|Forwarding|Configuration|Hosting|Telemetry|Commands|Storage|OAuth|Admin)\b(?!"")", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^|\W)Postern\.(Model|Pipeline|Engines|Identity|Policy|Tokens|Audit|Forwarding|Configuration|Hosting|Telemetry|Commands|Storage|OAuth|Admin|Limits)\b(?!"")", RegexOptions.Multiline)]
     private static partial Regex Using();
 
     [GeneratedRegex(@"\bFile\.(Read|Open|Write)|\bHttpClient\b|\bSocket\b|\bawait\b")]

@@ -41,8 +41,8 @@ internal readonly struct TemporalRefusal
         return new TemporalRefusal(status, message, refusal.Command != 0 ? null : refusal.Reason switch
         {
             RefusalReason.NotAllowed => RpcStatus(status, message, "PermissionDeniedFailure", to => WriteString(to, 1, "not-allowed")),
-            // cause RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT = 1, scope RESOURCE_EXHAUSTED_SCOPE_NAMESPACE = 1
-            RefusalReason.Limited => RpcStatus(status, message, "ResourceExhaustedFailure", to => { WriteVarint(to, 1, 1); WriteVarint(to, 2, 1); }),
+            // cause RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT = 1 or _CONCURRENT_LIMIT = 2, scope RESOURCE_EXHAUSTED_SCOPE_NAMESPACE = 1
+            RefusalReason.Limited => RpcStatus(status, message, "ResourceExhaustedFailure", to => { WriteVarint(to, 1, refusal.IsOfOpen ? 2 : 1); WriteVarint(to, 2, 1); }),
             _ => null,
         });
     }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Engines.Prefect;
 using Postern.Identity;
+using Postern.Limits;
 using Postern.Model;
 using Postern.Telemetry;
 
@@ -85,6 +86,9 @@ internal sealed class PrefectCall(HttpContext context, GateState state, PrefectE
 
     /// <summary>Set by Limit: this call counts among its caller's open ones.</summary>
     public bool Counted { get; set; }
+
+    /// <summary>Set by Limit, where rates are limited: given back at the end.</summary>
+    public RatePass Pass { get; set; }
 
     /// <summary>The client went away before its answer.</summary>
     public bool IsGone { get; set; }

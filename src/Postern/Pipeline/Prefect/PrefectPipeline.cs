@@ -26,7 +26,7 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
                 ?? await stages.Authenticate.RunAsync(call)
                 ?? await stages.Read.RunAsync(call)
                 ?? await stages.Authorize.RunAsync(call)
-                ?? PrefectLimitStage.Run(call)
+                ?? await stages.Limit.RunAsync(call)
                 ?? PrefectStampStage.Run(call)
                 ?? await stages.Audit.IntentAsync(call);
             if (call.Refusal is null)
@@ -90,4 +90,4 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
 }
 
 /// <summary>The stages, made once.</summary>
-internal sealed record PrefectStages(PrefectRouteStage Route, PrefectAuthenticateStage Authenticate, PrefectReadStage Read, PrefectAuthorizeStage Authorize, PrefectAuditStage Audit, PrefectForwardStage Forward);
+internal sealed record PrefectStages(PrefectRouteStage Route, PrefectAuthenticateStage Authenticate, PrefectReadStage Read, PrefectAuthorizeStage Authorize, PrefectLimitStage Limit, PrefectAuditStage Audit, PrefectForwardStage Forward);
