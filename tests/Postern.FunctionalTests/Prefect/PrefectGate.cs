@@ -66,9 +66,9 @@ internal sealed class PrefectGate : IAsyncDisposable
     }
 
     /// <summary>Sends one request as a user of the test issuer, and reads its answer.</summary>
-    public async Task<PrefectReply> SendAsync(string method, string target, string? user, string? json = null, Action<HttpRequestMessage>? with = null)
+    public async Task<PrefectReply> SendAsync(string method, string target, string? user, string? json = null, Action<HttpRequestMessage>? with = null, CancellationToken? cancellation = null)
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var ending = cancellation ?? TestContext.Current.CancellationToken;
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri($"http://{Address}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         if (user is not null)
         {
@@ -81,8 +81,8 @@ internal sealed class PrefectGate : IAsyncDisposable
         }
 
         with?.Invoke(request);
-        using var answer = await Http.SendAsync(request, cancellation);
-        return new PrefectReply((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellation), answer.Headers.NonValidated.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+        using var answer = await Http.SendAsync(request, ending);
+        return new PrefectReply((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(ending), answer.Headers.NonValidated.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
     }
 
     public async ValueTask DisposeAsync()

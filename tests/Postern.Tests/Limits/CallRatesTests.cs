@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Postern.Limits;
 using Postern.Model;
 using Postern.Tests.Policy;
@@ -7,8 +6,8 @@ namespace Postern.Tests.Limits;
 
 public sealed class CallRatesTests
 {
-    private static readonly Caller s_alice = Callers.Human("alice");
-    private static readonly Caller s_bob = Callers.Human("bob");
+    private static readonly Caller s_alice = TestPolicy.User("alice");
+    private static readonly Caller s_bob = TestPolicy.User("bob");
 
     [Fact]
     public void TryEnter_PastTheBurst_SaysWhichLimitAndWhen()
@@ -17,7 +16,7 @@ public sealed class CallRatesTests
 
         var answers = Enumerable.Range(0, 4).Select(_ => rates.TryEnter("main", s_alice, Traffic.Read, out RatePass _)).ToArray();
 
-        Assert.Equal([null, null, null], answers[..3]);
+        Assert.All(answers[..3], Assert.Null);
         Assert.Equal(("limits.rates[0]", false), (answers[3]!.Rule, answers[3]!.IsOfOpen));
         Assert.InRange(answers[3]!.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
     }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Postern.Model;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -14,10 +15,7 @@ internal sealed class PrefectForwardStage
         var context = call.Context;
         if (call.Body is { } body)
         {
-            // What was judged goes out, whatever length or framing the client announced.
-            context.Request.Body = new MemoryStream(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body, out var array) ? array.Array! : body.ToArray(), array.Offset, body.Length, writable: false);
-            context.Request.ContentLength = body.Length;
-            context.Request.Headers.Remove("Transfer-Encoding");
+            Replace(context, body);
         }
 
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, draining);
@@ -44,6 +42,23 @@ internal sealed class PrefectForwardStage
         return Refuse(call, error, draining.IsCancellationRequested);
     }
 
+    // What was judged goes out, whatever length, framing or type the client announced: an empty body may have become one, and the server ignores what isn't called JSON.
+    private static void Replace(HttpContext context, ReadOnlyMemory<byte> body)
+    {
+        var request = context.Request;
+        request.Body = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body, out var array)
+            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+            : new MemoryStream(body.ToArray(), writable: false);
+        request.ContentLength = body.Length;
+        request.Headers.Remove("Transfer-Encoding");
+        if (body.Length > 0 && !PrefectReadStage.IsJson(request.Headers.ContentType))
+        {
+            request.ContentType = "application/json";
+        }
+
+        context.Features.Set<IHttpRequestBodyDetectionFeature>(new KnownBody(body.Length > 0));
+    }
+
     private static Refusal Refuse(PrefectCall call, ForwarderError error, bool isDraining)
     {
         var unknown = call.AuditClass == AuditClass.Write ? " What became of it isn't known." : "";
@@ -51,5 +66,10 @@ internal sealed class PrefectForwardStage
             : error is ForwarderError.RequestTimedOut or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
                 ? new Refusal(RefusalReason.UpstreamTimeout, "The server did not answer in time." + unknown, error.ToString())
             : new Refusal(RefusalReason.UpstreamUnreachable, "The server can't be reached, or broke off." + unknown, error.ToString());
+    }
+
+    private sealed class KnownBody(bool canHaveBody) : IHttpRequestBodyDetectionFeature
+    {
+        public bool CanHaveBody => canHaveBody;
     }
 }

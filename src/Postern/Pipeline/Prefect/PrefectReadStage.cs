@@ -105,8 +105,8 @@ internal sealed class PrefectReadStage(TimeProvider time)
         return buffer.Length > 0 && !IsJson(request.Headers.ContentType) ? OtherType : null;
     }
 
-    // Without a content type the server reads JSON.
-    private static bool IsJson(Microsoft.Extensions.Primitives.StringValues contentType) => contentType.Count == 0
+    /// <summary>Whether the server reads a body of the type as JSON; without one it does.</summary>
+    public static bool IsJson(Microsoft.Extensions.Primitives.StringValues contentType) => contentType.Count == 0
         || (contentType.Count == 1 && MediaTypeHeaderValue.TryParse(contentType[0], out var type) && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
             && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)));
 
