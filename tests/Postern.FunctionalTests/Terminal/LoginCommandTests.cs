@@ -18,7 +18,8 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 {
     private const string Policy = """
         bindings:
-          - { who: ["group:test/payments"], role: developer, where: { temporal: payments } }
+          - { who: ["group:test/payments", "group:postern/payments"], role: developer, where: { temporal: payments } }
+          - { who: ["user:root"], role: admin, scope: cluster }
         """;
 
     private readonly int _port = FreePort();
@@ -123,6 +124,38 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 
         Assert.True(await waiting == 0, words.ToString());
         Assert.Contains("Logged in as test/alice", words.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LocalUser_LogsInByHisPassword_WhileTheProviderIsAway(bool byDevice)
+    {
+        using (var root = new ManagementApiClient(_gate, _gate.Issuer.Token("root")))
+        {
+            (await root.PostAsync("/v1/users", """{"name":"carol","groups":["payments"],"password":"correct horse battery staple"}""")).Is(201);
+        }
+
+        await _gate.Issuer.GoAwayAsync();
+        using var output = new StringWriter();
+        using var words = new StringWriter();
+        using var person = new Person();
+        var visiting = Task.CompletedTask;
+        var command = LoginCommand.Create(TimeProvider.System, url => { visiting = person.SignInAsync(url.ToString(), "carol", "correct horse battery staple"); return true; });
+        var running = command.Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer, .. byDevice ? (ReadOnlySpan<string>)["--device"] : []])
+            .InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
+        if (byDevice)
+        {
+            var page = await Eventually.AnswersAsync(() => { lock (words) { return Task.FromResult(Page().Match(words.ToString()).Groups[1].Value); } }, url => url.Length > 0);
+            await person.PressAsync(new Uri(new Uri(Issuer), "/oauth/device"), await person.SignInAsync(page, "carol", "correct horse battery staple"));
+        }
+
+        Assert.True(await running == 0, words.ToString());
+        await visiting;
+        Assert.Contains("Logged in as postern/carol", words.ToString(), StringComparison.Ordinal);
+        var who = await RunAsync("whoami");
+        Assert.Contains("postern/carol, human, in payments", who.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await StartAsync((string)((TomlTable)((TomlTable)((TomlTable)Toml()["profile"])["default"])["oauth"])["access_token"]));
     }
 
     [Fact]
@@ -245,6 +278,18 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
             }
 
             throw new InvalidOperationException("The login goes in circles.");
+        }
+
+        /// <summary>Fills in the gate's sign-in page and goes where that leads.</summary>
+        public async Task<string> SignInAsync(string url, string name, string password)
+        {
+            var page = await GoAsync(url);
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(new Uri(url), "/oauth/login"))
+            {
+                Content = new FormUrlEncodedContent([KeyValuePair.Create("login", Browser.LoginOf(page)), KeyValuePair.Create("username", name), KeyValuePair.Create("password", password)]),
+            };
+            using var response = await SendAsync(request);
+            return response.Headers.Location is { } next ? await GoAsync(next.ToString()) : await response.Content.ReadAsStringAsync();
         }
 
         public async Task PressAsync(Uri page, string text)

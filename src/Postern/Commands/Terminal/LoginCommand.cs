@@ -18,7 +18,7 @@ internal static class LoginCommand
     {
         var command = new VerbCommand(
             "login",
-            "Logs a person in at the gate's identity provider, in a browser or by a code, and writes the login into the profile of the temporal command line, which then renews it by itself. "
+            "Logs a person in with the gate's identity provider, or as a local user by password on the gate's page, in a browser or by a code, and writes the login into the profile of the temporal command line, which then renews it by itself. "
             + "While the session lives it is written again without a browser, as after 'temporal config set', which erases it.",
             "postern login --gate https://postern.example.com:7233",
             "postern login --gate https://postern.example.com:7233 --device --profile prod",
