@@ -65,7 +65,9 @@ internal static class UsersEndpoints
 
         refused = new FieldChecks().Text("displayName", body.DisplayName, 256).Groups("groups", body.Groups).Refused ?? call.Match(ETag(user))
             ?? (body.Disabled ? AccountsEndpoints.OfOneself(call, user.Name) : null);
-        return refused ?? await WriteAsync(call, user with { DisplayName = body.DisplayName, Groups = [.. body.Groups], Disabled = body.Disabled });
+        // Who comes back after having been disabled logs in again.
+        var sessions = body.Disabled && !user.Disabled ? user.SessionVersion + 1 : user.SessionVersion;
+        return refused ?? await WriteAsync(call, user with { DisplayName = body.DisplayName, Groups = [.. body.Groups], Disabled = body.Disabled, SessionVersion = sessions });
     }
 
     public static async Task<ManagementAnswer> SetPasswordAsync(ManagementCall call)
@@ -82,7 +84,7 @@ internal static class UsersEndpoints
         }
 
         refused = Password(new FieldChecks(), body.Password, user.Name).Refused ?? call.Match(ETag(user));
-        return refused ?? await WriteAsync(call, user with { Password = await Task.Run(() => Passwords.Hash(body.Password)) });
+        return refused ?? await WriteAsync(call, user with { Password = await Task.Run(() => Passwords.Hash(body.Password)), SessionVersion = user.SessionVersion + 1 });
     }
 
     public static async Task<ManagementAnswer> DeleteAsync(ManagementCall call)

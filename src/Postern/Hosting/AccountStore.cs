@@ -31,6 +31,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<AccountStore>();
         Directory = new AccountDirectory(time);
+        Passwords = new PasswordCheck(Directory, time);
         Hash = CredentialKeys.HashOf(options.Data, time, loggers);
         BreakGlassSeal = CredentialKeys.SealOf(options.Data, time, loggers);
         BreakGlassUses = new BreakGlassUses(CredentialKeys.MarkersIn(options.Data));
@@ -44,6 +45,9 @@ internal sealed partial class AccountStore : IAsyncDisposable
     public AccountDirectory Directory { get; }
 
     public Revocations Revocations { get; } = new();
+
+    /// <summary>Kept over reloads, with what it has counted.</summary>
+    public PasswordCheck Passwords { get; }
 
     public SecretHash Hash { get; }
 
@@ -79,6 +83,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
         await _ending.CancelAsync();
         await _feed.DisposeAsync();
         await _store.DisposeAsync();
+        Passwords.Dispose();
         _ending.Dispose();
         _writing.Dispose();
     }

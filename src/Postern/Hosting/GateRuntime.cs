@@ -185,17 +185,22 @@ internal sealed class GateRuntime : IAsyncDisposable
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
-        var (logins, devices) = BuildLogins(options, settings, accounts, identity, sessions, logger);
+        var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
+        var signIns = new SignIns(BuildProvider(options, identity), accounts.Passwords, accounts.Directory, seals, settings, _time, logger);
+        var logins = new Logins(signIns, accounts.Store, settings, sessions, _time);
+        var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, _time);
+        signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
+        signIns.Failed = logins.FailAsync;
         var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
-        return new AuthorizationServer(tokens, identity, clients, grants, status, logins, devices,
+        return new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices,
             (caller, from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow())), _time, logger);
     }
 
-    private (Logins?, DeviceLogins?) BuildLogins(PosternOptions options, TokensOptions settings, AccountStore accounts, IdentitySources identity, Sessions sessions, ILogger logger)
+    private LoginProvider? BuildProvider(PosternOptions options, IdentitySources identity)
     {
         if (options.Identity.Issuers.FirstOrDefault(issuer => issuer.Login is not null) is not { Login: { } login } issuer || identity.Source<JwtIdentitySource>() is not { } source)
         {
-            return default;
+            return null;
         }
 
         // Kept over reloads: a login may be on its way.
@@ -204,11 +209,7 @@ internal sealed class GateRuntime : IAsyncDisposable
             _logins[issuer.Issuer] = http = KeySetSource.CreateClient(issuer.Issuer);
         }
 
-        var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
-        var logins = new Logins(new LoginProvider(issuer, login, http, source, _time), seals, accounts.Store, settings, sessions, _time, logger);
-        var devices = new DeviceLogins(logins, seals, accounts.Store, settings, sessions, _time);
-        logins.OfDevice = devices.AskAsync;
-        return (logins, devices);
+        return new LoginProvider(issuer, login, http, source, _time);
     }
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)

@@ -22,6 +22,9 @@ internal sealed record LocalUser
 
     public bool Disabled { get; init; }
 
+    /// <summary>Counts what ends every session of the user, from 1: a new password, and being disabled. A session keeps the number of its login.</summary>
+    public long SessionVersion { get; init; } = 1;
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required string CreatedBy { get; init; }

@@ -16,12 +16,12 @@ namespace Postern.OAuth;
 /// identity sources say, as for every call.
 /// </summary>
 internal sealed partial class AuthorizationServer(
-    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, Logins? logins, DeviceLogins? devices, Func<Caller, IPAddress?, byte[]> whoAmI, TimeProvider time, ILogger logger)
+    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, SignIns signIns, Logins logins, DeviceLogins devices, Func<Caller, IPAddress?, byte[]> whoAmI, TimeProvider time, ILogger logger)
 {
     private const string NoStore = "no-store";
 
     /// <summary>Whether a request is for one of the endpoints, by its exact path. Anything else is judged as an engine's call.</summary>
-    public bool Serves(string target) => OAuthPaths.MayBe(target) && PathOf(target) is var path && (OAuthPaths.IsKnown(path) || (logins is not null && OAuthPaths.IsOfLogin(path)));
+    public static bool Serves(string target) => OAuthPaths.MayBe(target) && OAuthPaths.IsKnown(PathOf(target));
 
     public async Task AnswerAsync(IFeatureCollection features, string target, IPAddress? source)
     {
@@ -75,22 +75,26 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.WhoAmI when isRead:
                 await WhoAmIAsync(context, source);
                 return;
-            case OAuthPaths.Authorize or OAuthPaths.Callback or OAuthPaths.Device when HttpMethods.IsGet(context.Request.Method):
+            case OAuthPaths.Authorize or OAuthPaths.SignIn or OAuthPaths.Callback or OAuthPaths.Device when HttpMethods.IsGet(context.Request.Method):
                 CheckExhausted(source);
-                await (path switch { OAuthPaths.Authorize => logins!.AuthorizeAsync(context), OAuthPaths.Callback => logins!.CallbackAsync(context), _ => devices!.EnterAsync(context) });
+                await (path switch
+                {
+                    OAuthPaths.Authorize => logins.AuthorizeAsync(context), OAuthPaths.SignIn => signIns.ChooseProviderAsync(context), OAuthPaths.Callback => signIns.CallbackAsync(context),
+                    _ => devices.EnterAsync(context),
+                });
                 return;
-            case OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect or OAuthPaths.DeviceAuthorization or OAuthPaths.Device when HttpMethods.IsPost(context.Request.Method):
+            case OAuthPaths.SignIn or OAuthPaths.Token or OAuthPaths.Revoke or OAuthPaths.Introspect or OAuthPaths.DeviceAuthorization or OAuthPaths.Device when HttpMethods.IsPost(context.Request.Method):
                 break;
             default:
-                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys or OAuthPaths.WhoAmI ? "GET, HEAD" : path == OAuthPaths.Device ? "GET, POST" : OAuthPaths.IsPage(path) ? "GET" : "POST";
+                context.Response.Headers.Allow = path is OAuthPaths.Metadata or OAuthPaths.Keys or OAuthPaths.WhoAmI ? "GET, HEAD" : path is OAuthPaths.Device or OAuthPaths.SignIn ? "GET, POST" : OAuthPaths.IsPage(path) ? "GET" : "POST";
                 throw new OAuthException("invalid_request", "The endpoint doesn't take this method.", StatusCodes.Status405MethodNotAllowed);
         }
 
         CheckExhausted(source);
         var form = await OAuthForm.ReadAsync(context, source, time);
-        if (path == OAuthPaths.Device)
+        if (OAuthPaths.IsPage(path))
         {
-            await devices!.DecideAsync(context, form);
+            await (path == OAuthPaths.Device ? devices.DecideAsync(context, form) : signIns.SignInAsync(context, form));
             return;
         }
 
@@ -107,7 +111,7 @@ internal sealed partial class AuthorizationServer(
             case OAuthPaths.DeviceAuthorization:
                 // Anybody may ask, and each leaves a row: bounded like what fails.
                 identity.NoteFailure(source);
-                await WriteAsync(context, await devices!.BeginAsync(form, client), NoStore);
+                await WriteAsync(context, await devices.BeginAsync(form, client), NoStore);
                 break;
             default:
                 await WriteAsync(context, await grants.AnswerAsync(form, client), NoStore);
@@ -145,34 +149,26 @@ internal sealed partial class AuthorizationServer(
     }
 
     // RFC 8414 §2. Only what is there.
-    private JsonObject Metadata()
+    private JsonObject Metadata() => new()
     {
-        var document = new JsonObject
-        {
-            ["issuer"] = tokens.Issuer,
-            ["token_endpoint"] = tokens.Issuer + OAuthPaths.Token,
-            ["jwks_uri"] = tokens.Issuer + OAuthPaths.Keys,
-            ["revocation_endpoint"] = tokens.Issuer + OAuthPaths.Revoke,
-            ["introspection_endpoint"] = tokens.Issuer + OAuthPaths.Introspect,
-            ["response_types_supported"] = logins is null ? [] : new JsonArray("code"),
-            ["grant_types_supported"] = new JsonArray([.. grants.Supported.Select(grant => (JsonNode)grant)]),
-            ["token_endpoint_auth_methods_supported"] = Methods("none"),
-            ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-            ["revocation_endpoint_auth_methods_supported"] = Methods("none"),
-            ["revocation_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-            ["introspection_endpoint_auth_methods_supported"] = Methods(),
-            ["introspection_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
-        };
-        if (logins is not null)
-        {
-            document["authorization_endpoint"] = tokens.Issuer + OAuthPaths.Authorize;
-            document["device_authorization_endpoint"] = tokens.Issuer + OAuthPaths.DeviceAuthorization;
-            document["code_challenge_methods_supported"] = new JsonArray("S256");
-            document["authorization_response_iss_parameter_supported"] = true;
-        }
-
-        return document;
-    }
+        ["issuer"] = tokens.Issuer,
+        ["token_endpoint"] = tokens.Issuer + OAuthPaths.Token,
+        ["jwks_uri"] = tokens.Issuer + OAuthPaths.Keys,
+        ["revocation_endpoint"] = tokens.Issuer + OAuthPaths.Revoke,
+        ["introspection_endpoint"] = tokens.Issuer + OAuthPaths.Introspect,
+        ["response_types_supported"] = new JsonArray("code"),
+        ["authorization_endpoint"] = tokens.Issuer + OAuthPaths.Authorize,
+        ["device_authorization_endpoint"] = tokens.Issuer + OAuthPaths.DeviceAuthorization,
+        ["code_challenge_methods_supported"] = new JsonArray("S256"),
+        ["authorization_response_iss_parameter_supported"] = true,
+        ["grant_types_supported"] = new JsonArray([.. grants.Supported.Select(grant => (JsonNode)grant)]),
+        ["token_endpoint_auth_methods_supported"] = Methods("none"),
+        ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+        ["revocation_endpoint_auth_methods_supported"] = Methods("none"),
+        ["revocation_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+        ["introspection_endpoint_auth_methods_supported"] = Methods(),
+        ["introspection_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
+    };
 
     private JsonArray Methods(params ReadOnlySpan<string> more) =>
     [

@@ -10,7 +10,7 @@ namespace Postern.OAuth;
 /// <summary>
 /// Logins for what has no browser (RFC 8628): a terminal shows a short code, its user enters that in any browser, logs in there, is shown who asked, and confirms.
 /// </summary>
-internal sealed class DeviceLogins(Logins logins, LoginSeals seals, IStore store, TokensOptions options, Sessions sessions, TimeProvider time)
+internal sealed class DeviceLogins(SignIns signIns, LoginSeals seals, IStore store, TokensOptions options, Sessions sessions, TimeProvider time)
 {
     public const string Grant = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -56,7 +56,7 @@ internal sealed class DeviceLogins(Logins logins, LoginSeals seals, IStore store
         };
     }
 
-    /// <summary>The page for the code; with a good one the browser goes on to the identity provider.</summary>
+    /// <summary>The page for the code; with a good one its user goes on to say who he is.</summary>
     public async Task EnterAsync(HttpContext context)
     {
         if (context.Request.Query["user_code"] is not { Count: 1 } codes || codes[0] is not { Length: > 0 and <= 20 } typed)
@@ -68,7 +68,7 @@ internal sealed class DeviceLogins(Logins logins, LoginSeals seals, IStore store
         var code = string.Concat(typed.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant();
         var item = await store.OneTimeByHashAsync(OneTimeKind.DeviceCode, LoginSeals.HashOf(code), context.RequestAborted);
         var request = Open(item) ?? throw new OAuthException("invalid_request", "The code isn't known, or its ten minutes are over.") { Counts = true };
-        await logins.SendOnAsync(context, request.Request);
+        await signIns.BeginAsync(context, request.Request);
     }
 
     /// <summary>Somebody has logged in: he is shown which device would act as him.</summary>

@@ -25,7 +25,7 @@ internal sealed record LoginRequest
     public override string ToString() => ClientId;
 }
 
-/// <summary>A login on its way through the identity provider, sealed, as the browser carries it in <c>state</c>.</summary>
+/// <summary>A login on its way through the sign-in page or the identity provider, sealed, as the browser carries it: in the page's form, in <c>state</c>.</summary>
 internal sealed record PendingLogin
 {
     public required LoginRequest Request { get; init; }

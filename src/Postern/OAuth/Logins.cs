@@ -2,19 +2,17 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Extensions.Logging;
 using Postern.Identity.Login;
 using Postern.Model;
-using Postern.Telemetry;
 using Postern.Tokens;
 
 namespace Postern.OAuth;
 
 /// <summary>
-/// People at a browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636) for programs on their own machine, which wait on loopback (RFC 8252). Who they are, the
-/// configured identity provider says.
+/// People at a browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636) for programs on their own machine, which wait on loopback (RFC 8252). Who they are,
+/// <see cref="SignIns"/> finds out.
 /// </summary>
-internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, IStore store, TokensOptions options, Sessions sessions, TimeProvider time, ILogger logger)
+internal sealed class Logins(SignIns signIns, IStore store, TokensOptions options, Sessions sessions, TimeProvider time)
 {
     public const string Grant = "authorization_code";
 
@@ -22,13 +20,9 @@ internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, I
     public const string Client = "postern-cli";
 
     private const int LongestState = 1024;
-    private static readonly TimeSpan s_loginWithin = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_codeLife = TimeSpan.FromMinutes(1);
     // What OpenID Connect clients ask for out of habit; it neither gives nor takes anything here.
     private static readonly string[] s_habits = ["openid", "profile", "email", "offline_access"];
-
-    /// <summary>Called for a device when somebody has logged in for it.</summary>
-    public Func<HttpContext, PendingLogin, LoggedIn, Task> OfDevice { get; set; } = static (_, _, _) => Task.CompletedTask;
 
     public static IReadOnlyList<string> Scopes(string? scope)
     {
@@ -80,52 +74,7 @@ internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, I
             return;
         }
 
-        await SendOnAsync(context, request);
-    }
-
-    /// <summary>Sends the browser to the identity provider.</summary>
-    public async Task SendOnAsync(HttpContext context, LoginRequest request)
-    {
-        var pending = new PendingLogin
-        {
-            Request = request, Nonce = Pkce.NewVerifier(), Verifier = Pkce.NewVerifier(), Browser = seals.Browser(context), Until = time.GetUtcNow() + s_loginWithin,
-        };
-        Redirect(context, await AskAsync(() => provider.AddressAsync(Callback, seals.Close(pending, LoginJson.Default.PendingLogin), pending.Nonce, pending.Verifier, context.RequestAborted)));
-    }
-
-    /// <summary>Where the identity provider sends the browser back to.</summary>
-    public async Task CallbackAsync(HttpContext context)
-    {
-        var query = context.Request.Query;
-        if (seals.Open(query["state"].Count == 1 ? query["state"][0] : null, LoginJson.Default.PendingLogin) is not { } pending || pending.Until <= time.GetUtcNow()
-            || !seals.IsBrowser(context, pending.Browser) || (query.TryGetValue("iss", out var said) && said.ToString() != provider.Issuer))
-        {
-            await LoginPages.MessageAsync(context, 400, "This login is not yours or took too long", "It was begun in another browser, or more than ten minutes ago. Begin again: run postern login.");
-            return;
-        }
-
-        if (query["code"] is not { Count: 1 } codes || codes[0] is not { Length: > 0 } code)
-        {
-            await FailAsync(context, pending.Request, "access_denied", "The identity provider didn't let you in.");
-            return;
-        }
-
-        var (token, refusal) = await AskAsync(() => provider.RedeemAsync(code, Callback, pending.Nonce, pending.Verifier, context.RequestAborted));
-        if (token is null)
-        {
-            if (refusal!.Reason == RefusalReason.CannotTell)
-            {
-                throw OAuthException.Unavailable(refusal.Text);
-            }
-
-            Log.NotIn(logger, refusal.Detail ?? "");
-            await FailAsync(context, pending.Request, "access_denied", OAuthClients.Bare(refusal));
-            return;
-        }
-
-        var login = LoggedIn.Of(token.Caller);
-        Log.In(logger, login.Name, pending.Request.ClientId);
-        await (pending.Request.Device is null ? HandOutAsync(context, pending.Request, login) : OfDevice(context, pending, login));
+        await signIns.BeginAsync(context, request);
     }
 
     /// <summary>The grant: a code becomes a session, once.</summary>
@@ -157,9 +106,8 @@ internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, I
         }
     }
 
-    private string Callback => options.Issuer + OAuthPaths.Callback;
-
-    private async Task HandOutAsync(HttpContext context, LoginRequest request, LoggedIn login)
+    /// <summary>Sends who has logged in back to the program that waits, with a code.</summary>
+    public async Task HandOutAsync(HttpContext context, LoginRequest request, LoggedIn login)
     {
         var code = Pkce.NewVerifier();
         var item = new OneTime
@@ -175,7 +123,8 @@ internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, I
         SendBack(context, request.RedirectUri!, request.State, ("code", code));
     }
 
-    private Task FailAsync(HttpContext context, LoginRequest request, string error, string text)
+    /// <summary>Tells whoever waits that it came to nothing.</summary>
+    public Task FailAsync(HttpContext context, LoginRequest request, string error, string text)
     {
         if (request.RedirectUri is not { } redirect)
         {
@@ -200,44 +149,11 @@ internal sealed partial class Logins(LoginProvider provider, LoginSeals seals, I
             query["state"] = state;
         }
 
-        Redirect(context, QueryHelpers.AddQueryString(redirect, query));
-    }
-
-    private static void Redirect(HttpContext context, string address)
-    {
-        context.Response.StatusCode = StatusCodes.Status302Found;
-        context.Response.Headers.Location = address;
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.Headers["Referrer-Policy"] = "no-referrer";
-    }
-
-    private async Task<T> AskAsync<T>(Func<Task<T>> ask)
-    {
-        try
-        {
-            return await ask();
-        }
-        catch (Exception e) when (e is HttpRequestException or FormatException or JsonException or ArgumentException or TaskCanceledException { InnerException: TimeoutException })
-        {
-            Log.ProviderAway(logger, provider.Issuer, e.Message);
-            throw OAuthException.Unavailable("The identity provider can't be asked at the moment.");
-        }
+        LoginPages.SendTo(context, QueryHelpers.AddQueryString(redirect, query));
     }
 
     // RFC 8252 §7.3, §8.3: the address, not a name that something may resolve elsewhere; any port and path.
     private static bool IsLoopback(string text) =>
         text.Length <= 500 && Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp && url.Host is "127.0.0.1" or "[::1]" && url.UserInfo.Length == 0 && url.Fragment.Length == 0
         && (text.StartsWith("http://127.0.0.1:", StringComparison.Ordinal) || text.StartsWith("http://[::1]:", StringComparison.Ordinal));
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventIds.OAuth + 5, LogLevel.Information, "{Caller} logged in with {Client}")]
-        public static partial void In(ILogger logger, string caller, string client);
-
-        [LoggerMessage(EventIds.OAuth + 6, LogLevel.Information, "A login came to nothing: {Reason}")]
-        public static partial void NotIn(ILogger logger, string reason);
-
-        [LoggerMessage(EventIds.OAuth + 7, LogLevel.Warning, "Nobody can log in: issuer {Issuer}: {Reason}")]
-        public static partial void ProviderAway(ILogger logger, string issuer, string reason);
-    }
 }

@@ -12,6 +12,7 @@ internal static class OAuthPaths
     public const string WhoAmI = "/oauth/whoami";
 
     public const string Authorize = "/oauth/authorize";
+    public const string SignIn = "/oauth/login";
     public const string Callback = "/oauth/callback";
     public const string DeviceAuthorization = "/oauth/device_authorization";
     public const string Device = "/oauth/device";
@@ -19,11 +20,8 @@ internal static class OAuthPaths
     /// <summary>Whether a request target may be one of these: what every call of an engine is asked, so no more than a look.</summary>
     public static bool MayBe(string target) => target.Length > 2 && target[1] is 'o' or '.' && (target.StartsWith("/oauth/", StringComparison.Ordinal) || target.StartsWith("/.well-known/", StringComparison.Ordinal));
 
-    public static bool IsKnown(string path) => path is Metadata or Keys or Token or Revoke or Introspect or WhoAmI;
-
-    /// <summary>Those that are there only where people can log in.</summary>
-    public static bool IsOfLogin(string path) => path is Authorize or Callback or DeviceAuthorization or Device;
+    public static bool IsKnown(string path) => path is Metadata or Keys or Token or Revoke or Introspect or WhoAmI or Authorize or SignIn or Callback or DeviceAuthorization or Device;
 
     /// <summary>Those that a person's browser comes to.</summary>
-    public static bool IsPage(string path) => path is Authorize or Callback or Device;
+    public static bool IsPage(string path) => path is Authorize or SignIn or Callback or Device;
 }

@@ -3,11 +3,11 @@ using System.Text.Json.Nodes;
 namespace Postern.OAuth;
 
 /// <summary>The token endpoint: one grant each.</summary>
-internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions, Logins? logins, DeviceLogins? devices)
+internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions, Logins logins, DeviceLogins devices)
 {
     private const string ClientCredentials = "client_credentials";
 
-    public IReadOnlyList<string> Supported { get; } = [ClientCredentials, TokenExchange.Grant, Sessions.Grant, .. logins is null ? (ReadOnlySpan<string>)[] : [Logins.Grant, DeviceLogins.Grant]];
+    public IReadOnlyList<string> Supported { get; } = [ClientCredentials, TokenExchange.Grant, Sessions.Grant, Logins.Grant, DeviceLogins.Grant];
 
     public ValueTask<JsonObject> AnswerAsync(OAuthForm form, OAuthClient client) => form.Required("grant_type") switch
     {
@@ -15,8 +15,8 @@ internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Se
         TokenExchange.Grant when form["subject_token_type"] == Sessions.TokenType => sessions.ForkAsync(form, client),
         TokenExchange.Grant => exchange.AnswerAsync(form, client),
         Sessions.Grant => sessions.RefreshAsync(form, client),
-        Logins.Grant when logins is not null => logins.RedeemAsync(form, client),
-        DeviceLogins.Grant when devices is not null => devices.RedeemAsync(form, client),
+        Logins.Grant => logins.RedeemAsync(form, client),
+        DeviceLogins.Grant => devices.RedeemAsync(form, client),
         _ => throw new OAuthException("unsupported_grant_type", "There is no such grant here."),
     };
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Model;
+using Postern.OAuth;
 using Postern.Telemetry;
 
 namespace Postern.Pipeline;
@@ -34,7 +35,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
             return;
         }
 
-        if (context.State.Authorization is { } authorization && authorization.Serves(context.Request.RawTarget))
+        if (context.State.Authorization is { } authorization && AuthorizationServer.Serves(context.Request.RawTarget))
         {
             await authorization.AnswerAsync(context.Features, context.Request.RawTarget, context.Source);
             return;

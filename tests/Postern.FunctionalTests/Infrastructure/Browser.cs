@@ -54,6 +54,19 @@ internal sealed partial class Browser(TokenClient gate) : IDisposable
         return await SendAsync(request);
     }
 
+    /// <summary>Fills in the sign-in page and sends it.</summary>
+    public async Task<TokenAnswer> TypeAsync(string page, string name, string password)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/oauth/login")
+        {
+            Content = new FormUrlEncodedContent([KeyValuePair.Create("login", LoginOf(page)), KeyValuePair.Create("username", name), KeyValuePair.Create("password", password)]),
+        };
+        return await SendAsync(request);
+    }
+
+    /// <summary>What the sign-in page carries of the login; empty where it is no sign-in page.</summary>
+    public static string LoginOf(string page) => Login().Match(page).Groups[1].Value;
+
     public static string? Parameter(string? address, string name) => address is not null && QueryHelpers.ParseQuery(new Uri(address).Query).TryGetValue(name, out var value) ? value.ToString() : null;
 
     public void Dispose() => _elsewhere.Dispose();
@@ -73,6 +86,9 @@ internal sealed partial class Browser(TokenClient gate) : IDisposable
 
         return answer;
     }
+
+    [GeneratedRegex("name=\"login\" value=\"([^\"]+)\"")]
+    private static partial Regex Login();
 
     [GeneratedRegex("name=\"confirmation\" value=\"([^\"]+)\"")]
     private static partial Regex Confirmation();

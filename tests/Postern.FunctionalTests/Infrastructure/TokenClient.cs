@@ -97,6 +97,7 @@ internal sealed class TokenClient : IDisposable
             response.Headers.Location?.OriginalString)
         {
             SetCookie = response.Headers.TryGetValues("set-cookie", out var cookies) ? cookies.Single() : null,
+            ContentSecurity = response.Headers.TryGetValues("content-security-policy", out var policy) ? policy.Single() : null,
         };
     }
 
@@ -107,6 +108,8 @@ internal sealed class TokenClient : IDisposable
 internal sealed record TokenAnswer(int Status, string Text, string? CacheControl, string? RetryAfter, string Challenge, string? Location)
 {
     public string? SetCookie { get; init; }
+
+    public string? ContentSecurity { get; init; }
 
     public JsonElement Body => JsonDocument.Parse(Text).RootElement;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Postern.Commands;
@@ -18,7 +19,8 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 {
     private const string Policy = """
         bindings:
-          - { who: ["group:test/payments"], role: developer, where: { temporal: payments } }
+          - { who: ["group:test/payments", "group:postern/payments"], role: developer, where: { temporal: payments } }
+          - { who: ["user:root"], role: admin, scope: cluster }
         """;
 
     private readonly int _port = FreePort();
@@ -109,6 +111,100 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
     }
 
     [Fact]
+    public async Task Prefect_GetsAddressAndTokenInItsOwnProfile_WhoseOthersStay_AndLoginRestoresThem()
+    {
+        File.WriteAllText(PrefectProfile.File, "active = \"local\"\n\n[profiles.local]\nPREFECT_API_URL = \"http://127.0.0.1:1/api\"\n\n[profiles.default]\nPREFECT_LOGGING_LEVEL = \"DEBUG\"\n");
+
+        var (code, _, words) = await LoginAsync(arguments: ["--prefect", "http://127.0.0.1:4200/api/"]);
+
+        Assert.True(code == 0, words);
+        Assert.Contains("prefect --profile default … works until", words, StringComparison.Ordinal);
+        Assert.Contains("prefect profile use default", words, StringComparison.Ordinal);
+        Assert.Equal(("local", "http://127.0.0.1:1/api"), (Toml(PrefectProfile.File)["active"], Prefect("local")["PREFECT_API_URL"]));
+        Assert.Equal(("http://127.0.0.1:4200/api", "DEBUG"), (Prefect()["PREFECT_API_URL"], Prefect()["PREFECT_LOGGING_LEVEL"]));
+        Assert.Equal("test/alice", await WhoIsAsync((string)Prefect()["PREFECT_API_AUTH_STRING"]));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(PrefectProfile.File));
+        Assert.DoesNotContain("has no token that holds", (await RunAsync("whoami")).Words, StringComparison.Ordinal);
+
+        // As prefect config unset does it.
+        File.WriteAllText(PrefectProfile.File, "[profiles.default]\nPREFECT_LOGGING_LEVEL = \"DEBUG\"\n");
+        Assert.Contains("Prefect's profile default has no token that holds", (await RunAsync("whoami")).Words, StringComparison.Ordinal);
+        var again = await LoginAsync(browser: _ => throw new InvalidOperationException("No browser is needed."));
+        Assert.True(again.Code == 0, again.Words);
+        Assert.Equal(("default", "http://127.0.0.1:4200/api"), (Toml(PrefectProfile.File)["active"], Prefect()["PREFECT_API_URL"]));
+        Assert.Equal("test/alice", await WhoIsAsync((string)Prefect()["PREFECT_API_AUTH_STRING"]));
+
+        var auth = (string)Prefect()["PREFECT_API_AUTH_STRING"];
+        Assert.Equal(0, (await RunAsync("logout")).Code);
+        Assert.Equal(["PREFECT_LOGGING_LEVEL"], Prefect().Keys);
+        Assert.Null(await WhoIsAsync(auth));
+    }
+
+    [Fact]
+    public async Task Prefect_IsToldNothing_WhereNobodySaidWhereItIs_OrInClearText()
+    {
+        File.WriteAllText(PrefectProfile.File, "[profiles.default]\nPREFECT_API_URL = \"http://127.0.0.1:1/api\"\nPREFECT_API_AUTH_STRING = \"of:another\"\n");
+        var before = File.ReadAllText(PrefectProfile.File);
+
+        Assert.Equal(ExitCodes.Usage, (await LoginAsync(arguments: ["--prefect", "http://prefect.example/api"])).Code);
+        Assert.Null(LoginSession.Read("default"));
+        Assert.Equal(0, (await LoginAsync()).Code);
+        Assert.DoesNotContain("Prefect", (await RunAsync("whoami")).Words, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("logout")).Code);
+
+        Assert.Equal(before, File.ReadAllText(PrefectProfile.File));
+    }
+
+    [Fact]
+    public async Task Login_IsEnoughForTokenAndExec_WhichRenewItAsLongAsItLives()
+    {
+        await LoginAsync();
+        var seen = Path.Combine(Path.GetDirectoryName(TemporalProfile.File)!, "seen");
+
+        var (code, output, words) = await RunAsync("token", "--profile", "default");
+        Assert.True(code == 0, words);
+        Assert.Equal(0, await StartAsync(output.Trim()));
+        Assert.Equal(0, (await RunAsync("exec", "--profile", "default", "--", "sh", "-c", $"echo \"$PREFECT_API_AUTH_STRING\" > {seen}")).Code);
+        Assert.Equal("test/alice", await WhoIsAsync(File.ReadAllText(seen).Trim()));
+
+        await RunAsync("logout");
+        Assert.Null(await WhoIsAsync("any:" + output.Trim()));
+        var late = await RunAsync("token", "--profile", "default");
+        Assert.Equal(ExitCodes.Usage, late.Code);
+        Assert.Contains("Nobody is logged in in the profile default: run postern login.", late.Words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Login_IsEnoughForAnAgent_WhichEndsWithIt()
+    {
+        await LoginAsync();
+        using var output = new StringWriter();
+        using var words = new StringWriter();
+        var agent = CommandLine.RunAsync(["agent", "--profile", "default", "--listen", "127.0.0.1:0"], output, words, TestContext.Current.CancellationToken);
+        using var client = new GrpcClient(await Eventually.AnswersAsync(() => Task.FromResult(Listens().Match(words.ToString()).Groups[1].Value), address => address.Length > 0));
+
+        Assert.Equal(0, (await client.CallAsync("StartWorkflowExecution", Requests.Start(), null, TestContext.Current.CancellationToken)).Status);
+        await RunAsync("logout");
+        Assert.Equal(GrpcCode.Unauthenticated, (await client.CallAsync("StartWorkflowExecution", Requests.Start(), null, TestContext.Current.CancellationToken)).Status);
+        // A token that was got a moment ago is believed in for as long: a program's next calls make the agent look.
+        while (!agent.IsCompleted)
+        {
+            await Record.ExceptionAsync(() => client.CallAsync("StartWorkflowExecution", Requests.Start(), null, TestContext.Current.CancellationToken));
+            await Task.WhenAny(agent, Task.Delay(200, TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal(ExitCodes.Failed, await agent);
+        Assert.Contains("run postern login", words.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Where is Prefect?", await PrefectAsync(), StringComparison.Ordinal);
+
+        async Task<string> PrefectAsync()
+        {
+            await LoginAsync();
+            return (await RunAsync("agent", "--profile", "default", "--protocol", "http", "--listen", "127.0.0.1:0")).Words;
+        }
+    }
+
+    [Fact]
     public async Task Device_ShowsACodeThatIsConfirmedElsewhere()
     {
         using var output = new StringWriter();
@@ -123,6 +219,38 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 
         Assert.True(await waiting == 0, words.ToString());
         Assert.Contains("Logged in as test/alice", words.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LocalUser_LogsInByHisPassword_WhileTheProviderIsAway(bool byDevice)
+    {
+        using (var root = new ManagementApiClient(_gate, _gate.Issuer.Token("root")))
+        {
+            (await root.PostAsync("/v1/users", """{"name":"carol","groups":["payments"],"password":"correct horse battery staple"}""")).Is(201);
+        }
+
+        await _gate.Issuer.GoAwayAsync();
+        using var output = new StringWriter();
+        using var words = new StringWriter();
+        using var person = new Person();
+        var visiting = Task.CompletedTask;
+        var command = LoginCommand.Create(TimeProvider.System, url => { visiting = person.SignInAsync(url.ToString(), "carol", "correct horse battery staple"); return true; });
+        var running = command.Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer, .. byDevice ? (ReadOnlySpan<string>)["--device"] : []])
+            .InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
+        if (byDevice)
+        {
+            var page = await Eventually.AnswersAsync(() => { lock (words) { return Task.FromResult(Page().Match(words.ToString()).Groups[1].Value); } }, url => url.Length > 0);
+            await person.PressAsync(new Uri(new Uri(Issuer), "/oauth/device"), await person.SignInAsync(page, "carol", "correct horse battery staple"));
+        }
+
+        Assert.True(await running == 0, words.ToString());
+        await visiting;
+        Assert.Contains("Logged in as postern/carol", words.ToString(), StringComparison.Ordinal);
+        var who = await RunAsync("whoami");
+        Assert.Contains("postern/carol, human, in payments", who.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await StartAsync((string)((TomlTable)((TomlTable)((TomlTable)Toml()["profile"])["default"])["oauth"])["access_token"]));
     }
 
     [Fact]
@@ -160,14 +288,14 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 
     private string Issuer => $"http://127.0.0.1:{_port}";
 
-    private async Task<(int Code, string Output, string Words)> LoginAsync(Func<Uri, bool>? browser = null)
+    private async Task<(int Code, string Output, string Words)> LoginAsync(Func<Uri, bool>? browser = null, params string[] arguments)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var words = new StringWriter { NewLine = "\n" };
         using var person = new Person();
         var visiting = Task.CompletedTask;
         var command = LoginCommand.Create(TimeProvider.System, browser ?? (url => { visiting = person.GoAsync(url.ToString()); return true; }));
-        var code = await command.Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer]).InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
+        var code = await command.Parse(["--gate", $"http://{_gate.GrpcAddress}", "--issuer", Issuer, .. arguments]).InvokeAsync(new InvocationConfiguration { Output = output, Error = words }, TestContext.Current.CancellationToken);
         await visiting;
         return (code, output.ToString(), words.ToString());
     }
@@ -212,7 +340,24 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
 
     private async Task<int?> StartAsync(string token) => (await _gate.Client.CallAsync("StartWorkflowExecution", Requests.Start(), token, TestContext.Current.CancellationToken)).Status;
 
-    private static TomlTable Toml() => TomlSerializer.Deserialize<TomlTable>(File.ReadAllText(TemporalProfile.File))!;
+    /// <summary>Whom the gate takes the holder of a Basic credential for; null: for nobody.</summary>
+    private async Task<string?> WhoIsAsync(string auth)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, Issuer + "/oauth/whoami") { Headers = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(auth))) } };
+        using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        if (response.StatusCode == HttpStatusCode.Unauthorized)
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        return document.RootElement.GetProperty("caller").GetString();
+    }
+
+    private static TomlTable Prefect(string profile = "default") => (TomlTable)((TomlTable)Toml(PrefectProfile.File)["profiles"])[profile];
+
+    private static TomlTable Toml(string? file = null) => TomlSerializer.Deserialize<TomlTable>(File.ReadAllText(file ?? TemporalProfile.File))!;
 
     private static int FreePort()
     {
@@ -221,80 +366,9 @@ public sealed partial class LoginCommandTests(TerminalFiles files) : IAsyncLifet
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    [GeneratedRegex("Listens on (\\S+),")]
+    private static partial Regex Listens();
+
     [GeneratedRegex("Open (http\\S+) in any browser")]
     private static partial Regex Page();
-
-    /// <summary>A browser with one cookie jar that knows nothing of ports and schemes: on loopback a login's cookie may be for https.</summary>
-    private sealed partial class Person : IDisposable
-    {
-        private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
-        private string? _cookie;
-
-        public async Task<string> GoAsync(string url)
-        {
-            for (var hops = 0; hops < 10; hops++)
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Get, url);
-                using var response = await SendAsync(request);
-                if (response.StatusCode != HttpStatusCode.Redirect)
-                {
-                    return await response.Content.ReadAsStringAsync();
-                }
-
-                url = new Uri(new Uri(url), response.Headers.Location!).ToString();
-            }
-
-            throw new InvalidOperationException("The login goes in circles.");
-        }
-
-        public async Task PressAsync(Uri page, string text)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, page)
-            {
-                Content = new FormUrlEncodedContent([KeyValuePair.Create("confirmation", WebUtility.HtmlDecode(Confirmation().Match(text).Groups[1].Value)), KeyValuePair.Create("decision", "allow")]),
-            };
-            using var response = await SendAsync(request);
-            Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
-        }
-
-        public void Dispose() => _http.Dispose();
-
-        private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
-        {
-            if (_cookie is not null)
-            {
-                request.Headers.Add("cookie", _cookie);
-            }
-
-            var response = await _http.SendAsync(request);
-            _cookie = response.Headers.TryGetValues("set-cookie", out var set) ? set.First().Split(';')[0] : _cookie;
-            return response;
-        }
-
-        [GeneratedRegex("name=\"confirmation\" value=\"([^\"]+)\"")]
-        private static partial Regex Confirmation();
-    }
-}
-
-/// <summary>Where a terminal's files are, for the tests of one class at a time.</summary>
-[CollectionDefinition(nameof(TerminalFiles), DisableParallelization = true)]
-public sealed class TerminalFiles : ICollectionFixture<TerminalFiles>, IDisposable
-{
-    private readonly string _folder = Directory.CreateTempSubdirectory("postern-terminal-").FullName;
-
-    public TerminalFiles()
-    {
-        Environment.SetEnvironmentVariable("XDG_CONFIG_HOME", _folder);
-        Environment.SetEnvironmentVariable("TEMPORAL_CONFIG_FILE", Path.Combine(_folder, "temporal.toml"));
-    }
-
-    public void Clear()
-    {
-        foreach (var file in Directory.GetFiles(_folder, "*", SearchOption.AllDirectories))
-        {
-            File.Delete(file);
-        }
-    }
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
 }

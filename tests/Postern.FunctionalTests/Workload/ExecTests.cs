@@ -37,10 +37,10 @@ public sealed class ExecTests
         var seen = Path.Combine(folder, "seen");
 
         var (code, _, _) = await RunAsync(
-            endpoint, "exec", "--", "sh", "-c", $"echo \"$TEMPORAL_API_KEY $PREFECT_API_KEY $POSTERN_TOKEN $(cat $POSTERN_TOKEN_FILE) $(stat -c %a $POSTERN_TOKEN_FILE) [$POSTERN_KEY]\" > {seen}; echo $POSTERN_TOKEN_FILE >> {seen}; exit 7");
+            endpoint, "exec", "--", "sh", "-c", $"echo \"$TEMPORAL_API_KEY $PREFECT_API_AUTH_STRING $POSTERN_TOKEN $(cat $POSTERN_TOKEN_FILE) $(stat -c %a $POSTERN_TOKEN_FILE) [$POSTERN_KEY]\" > {seen}; echo $POSTERN_TOKEN_FILE >> {seen}; exit 7");
 
         var lines = await File.ReadAllLinesAsync(seen, TestContext.Current.CancellationToken);
-        Assert.Equal((7, "token-1 token-1 token-1 token-1 600 []"), (code, lines[0]));
+        Assert.Equal((7, "token-1 postern:token-1 token-1 token-1 600 []"), (code, lines[0]));
         Assert.False(File.Exists(lines[1]));
         Directory.Delete(folder, recursive: true);
     }
@@ -74,6 +74,9 @@ public sealed class ExecTests
     [InlineData("token", "--account", "ci", "--key-file", "/nowhere")]
     [InlineData("token", "--gate", "not a url", "--account", "ci", "--key-file", "/nowhere")]
     [InlineData("token", "--gate", "https://gate.example", "--account", "ci", "--key-file", "a", "--workload-file", "b")]
+    [InlineData("token", "--gate", "https://gate.example", "--profile", "prod")]
+    [InlineData("token", "--profile", "../prod")]
+    [InlineData("token", "--profile", "nobody-is-here")]
     [InlineData("token", "--gate", "http://gate.example", "--account", "ci", "--key-file", "a")]
     [InlineData("agent", "--gate", "https://gate.example", "--account", "ci", "--key-file", "a", "--listen", "0.0.0.0:7243")]
     public async Task ArgumentsThatSayTooLittle_AreUsage(params string[] arguments)

@@ -27,7 +27,7 @@ public sealed class StoredJsonTests
 
     [Fact]
     public void Write_AUser_IsTheReleasedText() => Assert.Equal(
-        """{"id":"usr_1","name":"bob","displayName":"","groups":[],"password":"p","disabled":false,"createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","version":1}""",
+        """{"id":"usr_1","name":"bob","displayName":"","groups":[],"password":"p","disabled":false,"sessionVersion":1,"createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x","version":1}""",
         StoredJson.Write(new LocalUser { Id = "usr_1", Name = "bob", Password = "p", CreatedAt = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), CreatedBy = "x" }));
 
     // A property that came with a later migration is missing in what was written before it.
@@ -37,6 +37,7 @@ public sealed class StoredJsonTests
         var account = StoredJson.Read<Account>("""{"id":"acc_1","kind":"agent","name":"triage","createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x"}""");
 
         Assert.Empty(account.PublicKeys);
+        Assert.Equal(1, StoredJson.Read<LocalUser>("""{"id":"usr_1","name":"bob","password":"p","createdAt":"2026-01-01T00:00:00+00:00","createdBy":"x"}""").SessionVersion);
         Assert.Equal((1L, false), (account.Version, account.Disabled));
     }
 

@@ -16,13 +16,13 @@ internal static class UserCommand
     public static VerbCommand Create() => new(
         "user", "Makes, shows and ends local users, for teams without an identity provider.", "postern user add alice --group payments", "postern user list", "postern user password alice")
     {
-        ManagementVerb.Create("add", "Makes a user. The password is typed, or read from stdin.", AddAsync, ["postern user add alice --display-name 'Alice Example' --group payments", "pass show postern/alice | postern user add alice"],
+        ManagementVerb.Create("add", "Makes a user, who logs in with postern login. The password is typed, or read from stdin.", AddAsync, ["postern user add alice --display-name 'Alice Example' --group payments", "pass show postern/alice | postern user add alice"],
             Name, DisplayName, Group, PasswordFile),
         ManagementVerb.Create("list", "Lists all users.", ListAsync, ["postern user list"]),
         ManagementVerb.Create("disable", "Ends everything that is open with the user's credentials, and takes none.", (parsed, client, output, cancellation) => SwitchAsync(parsed, client, output, true, cancellation), ["postern user disable alice"], Name),
         ManagementVerb.Create("enable", "Takes the user's credentials again.", (parsed, client, output, cancellation) => SwitchAsync(parsed, client, output, false, cancellation), ["postern user enable alice"], Name),
         ManagementVerb.Create("remove", "Deletes a user with all keys, and ends what is open with them.", RemoveAsync, ["postern user remove alice"], Name),
-        ManagementVerb.Create("password", "Gives a user another password, and ends what is open with the old one.", PasswordAsync, ["postern user password alice", "pass show postern/alice | postern user password alice"], Name, PasswordFile),
+        ManagementVerb.Create("password", "Gives a user another password, and ends all sessions that began with the old one.", PasswordAsync, ["postern user password alice", "pass show postern/alice | postern user password alice"], Name, PasswordFile),
     };
 
     private static async Task<int> AddAsync(ParseResult parsed, ManagementClient client, CommandOutput output, CancellationToken cancellation)

@@ -3,7 +3,7 @@ using Postern.Commands.Workload;
 
 namespace Postern.Commands.Terminal;
 
-/// <summary><c>postern login</c>: a person logs in, and the stock command line knows it.</summary>
+/// <summary><c>postern login</c>: a person logs in, and the engines' own command lines know it.</summary>
 internal static class LoginCommand
 {
     private static readonly Option<bool> Device = new("--device") { Description = "Without a browser here: shows a code that is confirmed in any browser." };
@@ -12,19 +12,27 @@ internal static class LoginCommand
 
     private static readonly Option<Uri> Issuer = new("--issuer") { Description = "Where the gate's OAuth endpoints are, if not at the gate's own address.", HelpName = "url", CustomParser = WorkloadIdentity.ReadUrl };
 
+    private static readonly Option<Uri> Prefect = new("--prefect")
+    {
+        Description = "Prefect's API behind the gate: https://postern.example.com:4200/api. Written into Prefect's own profile with a token. Default: as at the last login of the profile.",
+        HelpName = "url",
+        CustomParser = WorkloadIdentity.ReadUrl,
+    };
+
     public static VerbCommand Create(TimeProvider time) => Create(time, BrowserLogin.Open);
 
     internal static VerbCommand Create(TimeProvider time, Func<Uri, bool> browser)
     {
         var command = new VerbCommand(
             "login",
-            "Logs a person in at the gate's identity provider, in a browser or by a code, and writes the login into the profile of the temporal command line, which then renews it by itself. "
+            "Logs a person in with the gate's identity provider, or as a local user by password on the gate's page, in a browser or by a code, and writes the login into the profile of the temporal command line, which then renews it by itself. "
             + "While the session lives it is written again without a browser, as after 'temporal config set', which erases it.",
             "postern login --gate https://postern.example.com:7233",
             "postern login --gate https://postern.example.com:7233 --device --profile prod",
-            "temporal --profile prod workflow list")
+            "temporal --profile prod workflow list",
+            "postern login --gate https://postern.example.com:7233 --prefect https://postern.example.com:4200/api --profile prod && prefect --profile prod flow-run ls")
         {
-            WorkloadIdentity.Gate, TerminalOptions.Profile, Device, Again, Issuer, WorkloadIdentity.Authority,
+            WorkloadIdentity.Gate, TerminalOptions.Profile, Prefect, Device, Again, Issuer, WorkloadIdentity.Authority,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -45,9 +53,10 @@ internal static class LoginCommand
             return ExitCodes.Usage;
         }
 
-        if (gate.Scheme == Uri.UriSchemeHttp && !gate.IsLoopback)
+        var prefect = parsed.GetValue(Prefect) ?? (known?.Gate == gate ? known.Prefect : null);
+        if (new[] { gate, prefect }.FirstOrDefault(url => url?.Scheme == Uri.UriSchemeHttp && !url.IsLoopback) is { } clear)
         {
-            output.Words($"{gate} would get tokens in clear text; take https.");
+            output.Words($"{clear} would get tokens in clear text; take https.");
             return ExitCodes.Usage;
         }
 
@@ -61,14 +70,22 @@ internal static class LoginCommand
         {
             var tokens = await LogInAsync(parsed, output, endpoint, browser, time, cancellation);
             session = new LoginSession(gate, endpoint.Issuer, tokens.RefreshToken, tokens.AccessToken, tokens.ExpiresAt, authority is null ? null : Path.GetFullPath(authority));
-            session.Write(profile);
         }
+
+        session = session with { Prefect = prefect };
+        session.Write(profile);
 
         // A session of its own: the command line and this one would use up each other's refresh tokens.
         var forked = await endpoint.ForkAsync(session.RefreshToken, cancellation);
         TemporalProfile.Write(profile, gate, endpoint.TokenUrl, forked, session.Authority);
         var who = (await endpoint.WhoAmIAsync(session.AccessToken, cancellation)).GetProperty("caller").GetString();
         output.Words($"{(isNew ? "Logged in" : "Still logged in")} as {who}. temporal --profile {profile} … works now ({TemporalProfile.File}).");
+        if (prefect is not null)
+        {
+            var isActive = PrefectProfile.Write(profile, prefect, session.AccessToken, session.Authority);
+            output.Words($"prefect --profile {profile} … works until {session.ExpiresAt:O}{(isActive ? "" : $", without --profile after prefect profile use {profile}")} ({PrefectProfile.File}); postern agent --profile {profile} renews for longer.");
+        }
+
         return ExitCodes.Ok;
     }
 

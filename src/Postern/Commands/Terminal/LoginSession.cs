@@ -10,7 +10,8 @@ namespace Postern.Commands.Terminal;
 /// <param name="AccessToken">The newest. A secret.</param>
 /// <param name="ExpiresAt">When the access token ends.</param>
 /// <param name="Authority">A file with the authorities of the gate's certificate; null: the system's.</param>
-internal sealed record LoginSession(Uri Gate, Uri Issuer, string RefreshToken, string AccessToken, DateTimeOffset ExpiresAt, string? Authority)
+/// <param name="Prefect">Prefect's API behind the gate, of which its own profile is told; null where it isn't.</param>
+internal sealed record LoginSession(Uri Gate, Uri Issuer, string RefreshToken, string AccessToken, DateTimeOffset ExpiresAt, string? Authority, Uri? Prefect = null)
 {
     private const string Extension = ".json";
 

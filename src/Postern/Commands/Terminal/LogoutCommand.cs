@@ -7,7 +7,7 @@ internal static class LogoutCommand
 {
     public static VerbCommand Create(TimeProvider time) => TerminalOptions.Verb(
         "logout",
-        "Ends the session of a profile at the gate, and forgets it here and in the profile of the temporal command line.",
+        "Ends the session of a profile at the gate, and forgets it here and in the profiles of the engines' command lines.",
         ["postern logout", "postern logout --profile prod"],
         (parsed, output, cancellation) => RunAsync(parsed, output, time, cancellation));
 
@@ -39,6 +39,11 @@ internal static class LogoutCommand
 
         // Forgotten here in any case: what can't be ended at the gate must not lie around either.
         TemporalProfile.Remove(profile);
+        if (session.Prefect is not null)
+        {
+            PrefectProfile.Remove(profile);
+        }
+
         LoginSession.Delete(profile);
         if (trouble is null)
         {

@@ -1,12 +1,10 @@
 using System.Globalization;
 using Tomlyn.Model;
-using Tomlyn;
 
 namespace Postern.Commands.Terminal;
 
 /// <summary>
-/// A profile of the stock <c>temporal</c> command line: with its <c>oauth</c> table the command line sends the access token and refreshes it by itself. Like the
-/// command line itself, writing keeps values and drops comments.
+/// A profile of the stock <c>temporal</c> command line: with its <c>oauth</c> table the command line sends the access token and refreshes it by itself.
 /// </summary>
 internal static class TemporalProfile
 {
@@ -19,11 +17,11 @@ internal static class TemporalProfile
     /// <exception cref="LoginException">The file isn't TOML, or can't be written; nothing was changed.</exception>
     public static void Write(string profile, Uri gate, Uri tokenUrl, IssuedTokens tokens, string? authority)
     {
-        var document = Read();
-        var table = Table(Table(document, "profile"), profile);
+        var document = TomlFile.Read(File);
+        var table = TomlFile.Table(TomlFile.Table(document, "profile"), profile);
         table["address"] = gate.Authority;
         // oauth switches TLS on by itself.
-        var tls = Table(table, "tls");
+        var tls = TomlFile.Table(table, "tls");
         tls["disabled"] = gate.Scheme == Uri.UriSchemeHttp;
         if (authority is not null)
         {
@@ -39,77 +37,19 @@ internal static class TemporalProfile
             ["token_type"] = "Bearer",
             ["expires_at"] = tokens.ExpiresAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
         };
-        Save(document);
+        TomlFile.Save(File, document);
     }
 
     /// <summary>The refresh token of the profile, which the command line rotates; null where it has none (any more).</summary>
-    public static string? RefreshTokenOf(string profile) => Find(Read(), "profile", profile, "oauth") is { } oauth && oauth.TryGetValue("refresh_token", out var token) ? token as string : null;
+    public static string? RefreshTokenOf(string profile) => TomlFile.Find(TomlFile.Read(File), "profile", profile, "oauth") is { } oauth && oauth.TryGetValue("refresh_token", out var token) ? token as string : null;
 
     /// <summary>Takes the login out of the profile; the rest of it stays.</summary>
     public static void Remove(string profile)
     {
-        var document = Read();
-        if (Find(document, "profile", profile) is { } table && table.Remove("oauth"))
+        var document = TomlFile.Read(File);
+        if (TomlFile.Find(document, "profile", profile) is { } table && table.Remove("oauth"))
         {
-            Save(document);
+            TomlFile.Save(File, document);
         }
-    }
-
-    private static TomlTable Read()
-    {
-        if (!System.IO.File.Exists(File))
-        {
-            return [];
-        }
-
-        try
-        {
-            return TomlSerializer.Deserialize<TomlTable>(System.IO.File.ReadAllText(File)) ?? [];
-        }
-        catch (Exception e) when (e is TomlException or IOException or UnauthorizedAccessException)
-        {
-            throw new LoginException($"{File} can't be read, so it is left alone: {e.Message}");
-        }
-    }
-
-    private static void Save(TomlTable document)
-    {
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(File))!);
-            PrivateFile.Write(File, TomlSerializer.Serialize(document));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LoginException($"{File} can't be written: {e.Message}");
-        }
-    }
-
-    private static TomlTable Table(TomlTable within, string name)
-    {
-        if (within.TryGetValue(name, out var known) && known is TomlTable table)
-        {
-            return table;
-        }
-
-        var made = new TomlTable();
-        within[name] = made;
-        return made;
-    }
-
-    private static TomlTable? Find(TomlTable within, params ReadOnlySpan<string> names)
-    {
-        var at = within;
-        foreach (var name in names)
-        {
-            if (!at.TryGetValue(name, out var next) || next is not TomlTable table)
-            {
-                return null;
-            }
-
-            at = table;
-        }
-
-        return at;
     }
 }

@@ -14,7 +14,10 @@ internal static class TerminalOptions
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("TEMPORAL_PROFILE") is { Length: > 0 } named ? named : "default",
     };
 
-    static TerminalOptions() => Profile.Validators.Add(result =>
+    static TerminalOptions() => NamesAProfile(Profile);
+
+    /// <summary>Takes only what can be part of a file's name.</summary>
+    public static void NamesAProfile(Option<string> option) => option.Validators.Add(result =>
     {
         if (result.GetValueOrDefault<string>() is not { Length: > 0 and <= 64 } name || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
         {

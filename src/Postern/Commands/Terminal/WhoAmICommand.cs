@@ -8,7 +8,7 @@ internal static class WhoAmICommand
 {
     public static VerbCommand Create(TimeProvider time) => TerminalOptions.Verb(
         "whoami",
-        "Says who the gate takes you for, and which rules of its policy concern you. Notices when the temporal command line has lost the login.",
+        "Says who the gate takes you for, and which rules of its policy concern you. Notices when an engine's command line has lost the login.",
         ["postern whoami", "postern whoami --profile prod --output json | jq .bindings"],
         (parsed, output, cancellation) => RunAsync(parsed, output, time, cancellation));
 
@@ -37,6 +37,11 @@ internal static class WhoAmICommand
         if (TemporalProfile.RefreshTokenOf(profile) is null)
         {
             output.Words($"The temporal command line has lost this login ('temporal config set' erases it): run postern login --profile {profile}, which needs no browser.");
+        }
+
+        if (session.Prefect is not null && (PrefectProfile.HoldsUntil(profile) is not { } until || until <= time.GetUtcNow()))
+        {
+            output.Words($"Prefect's profile {profile} has no token that holds: run postern login --profile {profile}, which needs no browser; postern agent --profile {profile} renews by itself.");
         }
 
         return ExitCodes.Ok;

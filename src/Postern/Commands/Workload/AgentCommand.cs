@@ -33,7 +33,8 @@ internal static class AgentCommand
             "A sidecar for workers that can't renew a token: they connect to it without credentials, it forwards to the gate with a fresh token. "
             + "Whoever can connect to it acts as this workload: it listens on loopback or a Unix socket only. An identity that the gate refuses ends it.",
             "postern agent --gate https://postern.example.com:7233 --workload-file /var/run/secrets/tokens/postern",
-            "postern agent --gate https://postern.example.com:7233 --account payroll-worker --key-file /run/secrets/postern --listen unix:/run/postern.sock")
+            "postern agent --gate https://postern.example.com:7233 --account payroll-worker --key-file /run/secrets/postern --listen unix:/run/postern.sock",
+            "postern agent --profile prod --protocol http --listen 127.0.0.1:4200    # Prefect, as whoever ran postern login --prefect")
         {
             Listen,
             Protocol,
@@ -57,9 +58,13 @@ internal static class AgentCommand
         }
 
         await using var source = WorkloadIdentity.Read(parsed, time, out var wrong);
-        if (source is null || parsed.GetValue(WorkloadIdentity.Gate) is not { } gate)
+        var isGrpc = parsed.GetValue(Protocol) == "grpc";
+        var (where, authority) = source is null ? default : WorkloadIdentity.GateOf(parsed, isPrefect: !isGrpc);
+        if (source is null || where is not { } gate)
         {
-            output.Words(wrong.Length > 0 ? wrong : "Which gate? Write --gate https://postern.example.com:7233.");
+            output.Words(wrong.Length > 0 ? wrong
+                : parsed.GetValue(WorkloadIdentity.Login) is { } profile ? $"Where is Prefect? Run postern login --profile {profile} --prefect https://postern.example.com:4200/api."
+                : "Which gate? Write --gate https://postern.example.com:7233.");
             return ExitCodes.Usage;
         }
 
@@ -69,14 +74,14 @@ internal static class AgentCommand
             return ExitCodes.Usage;
         }
 
-        using var handler = WorkloadIdentity.Handler(parsed.GetValue(WorkloadIdentity.Authority));
+        using var handler = WorkloadIdentity.Handler(authority);
         using var loggers = ServeCommand.CreateLoggers();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, ending));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => End(context, ending));
         try
         {
-            await using var agent = await AgentServer.StartAsync(new AgentOptions(endPoint, gate, IsGrpc: parsed.GetValue(Protocol) == "grpc"), source, handler, loggers, ending.Token);
+            await using var agent = await AgentServer.StartAsync(new AgentOptions(endPoint, gate, isGrpc), source, handler, loggers, ending.Token);
             output.Words($"Listens on {agent.Address}, forwards to {gate}; the token holds until {source.Current!.ExpiresAt:O}.");
             if (await agent.Ended.WaitAsync(ending.Token).ConfigureAwait(ConfigureAwaitOptions.None) is { } refused)
             {

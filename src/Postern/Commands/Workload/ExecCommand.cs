@@ -19,9 +19,10 @@ internal static class ExecCommand
     {
         var command = new VerbCommand(
             "exec",
-            "Runs a program with a fresh token: in TEMPORAL_API_KEY, PREFECT_API_KEY and POSTERN_TOKEN as it is at the start, and in the file named by POSTERN_TOKEN_FILE, "
+            "Runs a program with a fresh token: in TEMPORAL_API_KEY, PREFECT_API_AUTH_STRING and POSTERN_TOKEN as it is at the start, and in the file named by POSTERN_TOKEN_FILE, "
             + "which is replaced ahead of each token's end. Ends with the program's exit code.",
             "postern exec --gate https://postern.example.com:7233 --account ci --key-file /run/secrets/postern -- temporal workflow list",
+            "postern exec --profile prod -- prefect flow-run ls    # as whoever ran postern login",
             "postern exec --workload-file /var/run/secrets/tokens/postern -- python worker.py    # reads POSTERN_TOKEN_FILE again and again")
         {
             Program,
@@ -83,7 +84,9 @@ internal static class ExecCommand
         var start = new ProcessStartInfo(program[0], program[1..]) { UseShellExecute = false };
         // Names that the engines' own tools and SDKs read.
         start.Environment["TEMPORAL_API_KEY"] = token;
-        start.Environment["PREFECT_API_KEY"] = token;
+        // Prefect sends a PREFECT_API_KEY over HTTP only; without it its WebSockets are nobody's.
+        start.Environment["PREFECT_API_AUTH_STRING"] = PrefectProfile.AuthOf(token);
+        start.Environment.Remove("PREFECT_API_KEY");
         start.Environment["POSTERN_TOKEN"] = token;
         start.Environment["POSTERN_TOKEN_FILE"] = file;
         // What the tokens are made of is not for the program.

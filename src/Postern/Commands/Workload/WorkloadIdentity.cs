@@ -4,10 +4,11 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.IdentityModel.Tokens;
 using Postern.Client;
+using Postern.Commands.Terminal;
 
 namespace Postern.Commands.Workload;
 
-/// <summary>Who a workload is and how it proves that: the options that <c>token</c>, <c>exec</c> and <c>agent</c> share, each meaning the same.</summary>
+/// <summary>Who a workload is and how it proves that, or whose login it goes by: the options that <c>token</c>, <c>exec</c> and <c>agent</c> share, each meaning the same.</summary>
 internal static class WorkloadIdentity
 {
     public static readonly Option<Uri> Gate = new("--gate")
@@ -35,21 +36,50 @@ internal static class WorkloadIdentity
 
     public static readonly Option<string> WorkloadFile = new("--workload-file") { Description = "A file with a token of the platform that is exchanged: Kubernetes, SPIFFE, a CI system. Read for every token.", HelpName = "file" };
 
+    public static readonly Option<string> Login = new("--profile") { Description = "Instead of an account: the login of a person on this machine (postern login), which also says which gate.", HelpName = "name" };
+
     public static readonly Option<string> Audience = new("--audience") { Description = "For whom the token is meant: an engine's audience, or that of an API behind activities.", HelpName = "name" };
 
     public static readonly Option<string> Scope = new("--scope") { Description = "What the token is narrowed to.", HelpName = "words" };
 
     public static readonly Option<string> Authority = new("--authority") { Description = "A PEM file with the authorities of the gate's certificate. Default: the system's.", HelpName = "file" };
 
+    static WorkloadIdentity() => TerminalOptions.NamesAProfile(Login);
+
     /// <summary>All of them.</summary>
-    public static IEnumerable<Option> Options => [Gate, TokenEndpoint, Account, KeyFile, PrivateKey, KeyId, WorkloadFile, Audience, Scope, Authority];
+    public static IEnumerable<Option> Options => [Gate, TokenEndpoint, Account, KeyFile, PrivateKey, KeyId, WorkloadFile, Login, Audience, Scope, Authority];
+
+    /// <summary>Where calls go, and the authorities of its certificate: as written, or as the login says. Null where nothing says it.</summary>
+    public static (Uri? Gate, string? Authority) GateOf(ParseResult parsed, bool isPrefect)
+    {
+        var session = parsed.GetValue(Login) is { } profile ? LoginSession.Read(profile) : null;
+        return (session is null ? parsed.GetValue(Gate) : isPrefect ? session.Prefect : session.Gate, parsed.GetValue(Authority) ?? session?.Authority);
+    }
 
     /// <summary>The source of tokens that the arguments describe, or what is wrong with them.</summary>
     public static PosternTokenSource? Read(ParseResult parsed, TimeProvider time, out string wrong)
     {
         wrong = "";
-        var gate = parsed.GetValue(Gate);
-        var endpoint = parsed.GetValue(TokenEndpoint) ?? (gate is null ? null : new Uri(gate, "/oauth/token"));
+        if (parsed.GetValue(Login) is not null && (parsed.GetResult(Gate) is { Implicit: false } || parsed.GetResult(TokenEndpoint) is not null))
+        {
+            wrong = "--profile says which gate: leave --gate and --token-endpoint out.";
+            return null;
+        }
+
+        Uri? issuer;
+        string? authority;
+        try
+        {
+            var session = parsed.GetValue(Login) is { } profile ? LoginSession.Read(profile) ?? throw new InvalidDataException(LoginGrant.Nobody(profile)) : null;
+            (issuer, authority) = (session?.Issuer ?? parsed.GetValue(Gate), parsed.GetValue(Authority) ?? session?.Authority);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            wrong = e.Message;
+            return null;
+        }
+
+        var endpoint = parsed.GetValue(TokenEndpoint) ?? (issuer is null ? null : new Uri(issuer, "/oauth/token"));
         if (endpoint is null)
         {
             wrong = "Which gate? Write --gate https://postern.example.com:7233, or set POSTERN_GATE.";
@@ -64,7 +94,7 @@ internal static class WorkloadIdentity
         try
         {
             return new PosternTokenSource(
-                new PosternTokenOptions { Endpoint = endpoint, Grant = grant, Audience = parsed.GetValue(Audience), Scope = parsed.GetValue(Scope) }, new HttpClient(Handler(parsed.GetValue(Authority))), time);
+                new PosternTokenOptions { Endpoint = endpoint, Grant = grant, Audience = parsed.GetValue(Audience), Scope = parsed.GetValue(Scope) }, new HttpClient(Handler(authority)), time);
         }
         catch (ArgumentException e)
         {
@@ -101,11 +131,16 @@ internal static class WorkloadIdentity
     private static PosternGrant? Grant(ParseResult parsed, TimeProvider time, out string wrong)
     {
         wrong = "";
-        var (account, keyFile, privateKey, workload) = (parsed.GetValue(Account), parsed.GetValue(KeyFile), parsed.GetValue(PrivateKey), parsed.GetValue(WorkloadFile));
-        if (new[] { keyFile, privateKey, workload }.Count(file => file is not null) > 1)
+        var (account, keyFile, privateKey, workload, login) = (parsed.GetValue(Account), parsed.GetValue(KeyFile), parsed.GetValue(PrivateKey), parsed.GetValue(WorkloadFile), parsed.GetValue(Login));
+        if (new[] { keyFile, privateKey, workload, login }.Count(one => one is not null) > 1)
         {
-            wrong = "One identity is enough: --key-file, --private-key or --workload-file.";
+            wrong = "One identity is enough: --key-file, --private-key, --workload-file or --profile.";
             return null;
+        }
+
+        if (login is not null)
+        {
+            return LoginGrant.Of(login, time);
         }
 
         if (workload is not null)
@@ -116,7 +151,7 @@ internal static class WorkloadIdentity
         var key = Environment.GetEnvironmentVariable("POSTERN_KEY");
         if (string.IsNullOrEmpty(account) || (keyFile is null && privateKey is null && string.IsNullOrEmpty(key)))
         {
-            wrong = "Who is this? Write --workload-file <file>, or --account <name> with --key-file <file>, --private-key <file> or POSTERN_KEY.";
+            wrong = "Who is this? Write --workload-file <file>, --profile <name>, or --account <name> with --key-file <file>, --private-key <file> or POSTERN_KEY.";
             return null;
         }
 

@@ -27,6 +27,9 @@ internal sealed class AccountDirectory(TimeProvider time)
 
     public KnownKey? FindKey(string id) => _keys.GetValueOrDefault(id);
 
+    /// <summary>Whether there is a local user who could log in. Walks over all: for people, not for calls.</summary>
+    public bool HasUsers => _byId.Any(pair => pair.Value is { User: not null, Disabled: false });
+
     /// <summary>All, in no order.</summary>
     public IEnumerable<Principal> All => _byId.Values;
 

@@ -12,7 +12,7 @@ internal sealed class PasswordCheck(AccountDirectory directory, TimeProvider tim
     private const int MostWaiting = 20;
 
     // Somebody whom nobody knows costs what a user does.
-    private static readonly Lazy<string> Nobodys = new(() => Passwords.Hash(Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16))));
+    private static readonly string s_nobodys = Passwords.OfNobody();
 
     private readonly PasswordThrottle _throttle = new(time);
     private readonly SemaphoreSlim _running = new(Math.Max(1, Environment.ProcessorCount / 4));
@@ -44,7 +44,7 @@ internal sealed class PasswordCheck(AccountDirectory directory, TimeProvider tim
             await _running.WaitAsync(cancellation);
             try
             {
-                var isRight = await Task.Run(() => Passwords.Verify(password, user?.User!.Password ?? Nobodys.Value), CancellationToken.None);
+                var isRight = await Task.Run(() => Passwords.Verify(password, user?.User!.Password ?? s_nobodys), CancellationToken.None);
                 if (user is null || !isRight)
                 {
                     return (null, Wrong(user));

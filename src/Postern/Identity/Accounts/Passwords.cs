@@ -34,8 +34,11 @@ internal static class Passwords
     public static string Hash(string password)
     {
         var salt = RandomNumberGenerator.GetBytes(SaltLength);
-        return string.Create(CultureInfo.InvariantCulture, $"{Scheme}${Iterations}${Convert.ToBase64String(salt)}${Convert.ToBase64String(Derive(password, salt, Iterations, HashLength))}");
+        return Text(salt, Derive(password, salt, Iterations, HashLength));
     }
+
+    /// <summary>A text that no password belongs to; finding that out takes as long as with a user's.</summary>
+    public static string OfNobody() => Text(RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(HashLength));
 
     /// <summary>Whether a password is the one that was kept. False for a text that no build of ours wrote.</summary>
     public static bool Verify(string password, string kept)
@@ -56,6 +59,9 @@ internal static class Passwords
             return false;
         }
     }
+
+    private static string Text(byte[] salt, byte[] hash) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Scheme}${Iterations}${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}");
 
     private static byte[] Derive(string password, byte[] salt, int iterations, int length) =>
         Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(password), salt, iterations, HashAlgorithmName.SHA256, length);

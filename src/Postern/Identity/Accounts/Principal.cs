@@ -86,7 +86,7 @@ internal sealed class Principal
         }
 
         if (before.Name == next.Name && before.Kind == next.Kind && before.DisplayName == next.DisplayName && before.ExpiresAt == next.ExpiresAt && before.Disabled == next.Disabled
-            && before.Groups.SequenceEqual(next.Groups) && before.Namespaces.SequenceEqual(next.Namespaces) && before.User?.Password == next.User?.Password)
+            && before.Groups.SequenceEqual(next.Groups) && before.Namespaces.SequenceEqual(next.Namespaces) && before.User?.Password == next.User?.Password && before.User?.SessionVersion == next.User?.SessionVersion)
         {
             return new Principal
             {

@@ -121,6 +121,12 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
             return Refuse("The token is not valid.", "signature");
         }
 
+        // Whoever finds a token that is bound to a key (DPoP, mTLS) can't use it elsewhere without that key; he must not be able to here.
+        if (client is null && token.Claims.TryGetProperty("cnf", out _))
+        {
+            return Refuse("The token is bound to a key, which this gate can't check.", "cnf");
+        }
+
         return await JudgeAsync(token, key, issuer, client is null ? issuer.Options.Audiences : [client], cancellation);
     }
 

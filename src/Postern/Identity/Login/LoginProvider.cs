@@ -17,6 +17,9 @@ internal sealed class LoginProvider(IssuerOptions options, LoginOptions login, H
 
     public string Issuer => options.Issuer;
 
+    /// <summary>What people know it by.</summary>
+    public string Name => options.Name;
+
     /// <summary>Where the browser is sent. Throws <see cref="HttpRequestException"/> and its like where the provider can't be asked.</summary>
     public async Task<string> AddressAsync(string redirect, string state, string nonce, string verifier, CancellationToken cancellation)
     {

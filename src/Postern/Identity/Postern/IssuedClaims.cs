@@ -18,6 +18,9 @@ internal sealed record IssuedClaims
     /// <summary>Id of the account or local user that it speaks for. Null for whom an issuer vouched for.</summary>
     public string? Principal { get; init; }
 
+    /// <summary>Of a local user who logged in: <see cref="Model.LocalUser.SessionVersion"/> as it was then. It ends when the user's is another. Null where no login led here.</summary>
+    public long? SessionVersion { get; init; }
+
     /// <summary>Name of the issuer that vouched for the caller, and what it said of him when the token was issued.</summary>
     public string? Issuer { get; init; }
 

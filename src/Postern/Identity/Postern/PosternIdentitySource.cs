@@ -146,6 +146,11 @@ internal sealed class PosternIdentitySource(
     private (Caller?, Refusal?) OfPrincipal(IssuedClaims claims, DateTimeOffset expires, List<Lease> leases)
     {
         var (principal, refusal) = Standing(claims.Principal!, leases);
+        if (principal is not null && claims.SessionVersion is { } version && principal.User?.SessionVersion != version)
+        {
+            return (null, Unauthenticated("Since the login the user's password was changed, or the user was disabled.", $"session of principal {claims.Principal}"));
+        }
+
         return (principal?.ToCaller(CredentialKind.Postern, claims.Key ?? claims.Certificate, expires), refusal);
     }
 

@@ -35,6 +35,11 @@ export class Management {
     await this.#call('POST', `/v1/keys/${id}/revoke`);
   }
 
+  /** Revokes what isn't the gate's own: a token by its jti, a certificate by issuer and serial number, all that a caller was given until now. */
+  async revokeNamed(kind: 'token' | 'session' | 'certificate' | 'caller', value: string): Promise<void> {
+    await this.#call('POST', '/v1/revocations', { kind, value });
+  }
+
   async disable(name: string, disabled = true): Promise<void> {
     await this.#call('PUT', `/v1/accounts/${name}`, { disabled });
   }

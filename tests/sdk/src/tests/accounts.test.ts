@@ -8,11 +8,10 @@ import { type Client, Connection } from '@temporalio/client';
 import { clientOf, refused, RunningWorker } from '../gate/clients.js';
 import { type Key, Management } from '../gate/management.js';
 import { built, freePort, Running, until } from '../gate/processes.js';
-import { connect } from '../rotating-token/token.js';
-import { LIMIT, PERMISSION_DENIED, Stage, start, UNAUTHENTICATED } from './stage.js';
+import { byKey, connect } from '../rotating-token/token.js';
+import { LIMIT, LONG, PERMISSION_DENIED, Stage, start, UNAUTHENTICATED } from './stage.js';
 
 const ACCOUNT = 'refund-worker';
-const LONG = process.env['POSTERN_LONG'] === '1';
 
 describe("a worker of the gate's own account", LIMIT, () => {
   let stage: Stage;
@@ -93,7 +92,7 @@ describe("a worker of the gate's own account", LIMIT, () => {
 
   it(`lives ${LONG ? '5 minutes' : '45 seconds'} on tokens of 20 seconds without one failed task`, async () => {
     const { text } = await management.key(ACCOUNT);
-    const { connection, stop } = await connect(`${stage.at.oauth}/oauth/token`, ACCOUNT, text, { address: stage.at.gate, tls: false });
+    const { connection, stop } = await connect(() => byKey(`${stage.at.oauth}/oauth/token`, ACCOUNT, text), { address: stage.at.gate, tls: false });
     const worker = await RunningWorker.on(connection);
     try {
       const end = Date.now() + (LONG ? 300_000 : 45_000);

@@ -14,11 +14,12 @@ export class Neighbours {
   engine!: Dev;
   gate!: Running;
 
-  async open({ engine = [], identity = [], config = '' }: { engine?: string[]; identity?: string[]; config?: string } = {}): Promise<void> {
+  async open({ engine = [], identity = [], config = '', change = (text: string) => text }: { engine?: string[]; identity?: string[]; config?: string; change?: (text: string) => string } = {}): Promise<void> {
     this.engine = await Dev.start(['--parts', 'engine', ...engine], this.folder);
     this.#identityArguments = identity;
     await this.startIdentity();
-    writeFileSync(this.at.config, readFileSync(this.at.config, 'utf8').replace('kind: { claim', `${config ? `${config}\n      ` : ''}kind: { claim`) + 'shutdown: { grace: 2s }\n');
+    const text = readFileSync(this.at.config, 'utf8').replace('kind: { claim', `${config ? `${config}\n      ` : ''}kind: { claim`) + 'shutdown: { grace: 2s }\n';
+    writeFileSync(this.at.config, change(text));
     await this.startGate();
     // The engine was there first and has no key yet: like a stock server it refuses every token until it next asks for the key set.
     await until('the engine knows the keys of the gate', 30_000, async () => {
