@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { activityTask, frame, identity, pollActivity, respondActivity, service, startWorkflow, tokenOf } from './messages.mjs';
+import * as prefect from './prefect.mjs';
 import { accepts, cpu, freePort, gate, nginx, resident, start, stopAll, until } from './parts.mjs';
 
 const { values: options } = parseArgs({ options: {
@@ -14,7 +15,7 @@ const { values: options } = parseArgs({ options: {
   polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryGzip|pollWithTask|idlePoll]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryGzip|pollWithTask|idlePoll|prefect]');
   process.exit(0);
 }
 
@@ -123,6 +124,20 @@ async function credentials(upstream) {
   }
 }
 
+/** A Prefect server behind the gate, and behind nginx with an auth server. */
+async function prefectServer() {
+  const { upstream, auth, authPid } = await prefect.standIns(folder);
+  const ports = { nginx: await freePort(), postern: await freePort() };
+  const { running, key } = await prefect.gate(join(folder, 'gate-prefect'), options.postern, { port: ports.postern, admin: await freePort(), upstream, keySet, administrator });
+  const proxy = prefect.proxy(join(folder, 'nginx-prefect'), ports.nginx, upstream, auth);
+  await until('nginx', () => accepts(ports.nginx));
+  const row = await prefect.http(folder, { ports, pids: { nginx: [proxy.pid, authPid], postern: [running.pid] }, key, calls: Number(options.calls), rounds: Number(options.rounds), warmUp });
+  result.prefectHttp = row;
+  say(`prefectHttp   ${row.cpuUsPerCall} µs a call, nginx with its auth server ${row.nginxAuthCpuUsPerCall} µs: ${row.ratioToNginxAuth} of it`);
+  running.kill('SIGKILL');
+  proxy.kill('SIGTERM');
+}
+
 async function idlePolls(port, pid) {
   const before = resident(pid);
   const count = Number(options.polls);
@@ -189,6 +204,7 @@ try {
     result.idlePoll = { bytes: await idlePolls(side.postern, gateHolding.pid), nginxBytes: await idlePolls(side.nginx, nginxHolding.pid) };
     say(`idlePoll      ${(result.idlePoll.bytes / 1024).toFixed(1)} KB each of ${options.polls} open for ${options.hold} s; nginx ${(result.idlePoll.nginxBytes / 1024).toFixed(1)} KB`);
   }
+  if (wants('prefect')) await prefectServer();
   if (options.json) console.log(JSON.stringify(result));
 } finally {
   stopAll();
