@@ -83,7 +83,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
                     new PrefectLimitStage(time),
                     new PrefectAuditStage(_runtime.Audit, time, loggers.CreateLogger<PrefectAuditStage>()),
                     new PrefectForwardStage()),
-                time, _draining.Token, loggers.CreateLogger<PrefectPipeline>()),
+                time, loggers.CreateLogger<PrefectPipeline>(), _draining.Token),
             Health = new HealthService(_draining.Token),
         };
         _stages.Swap(_runtime.Build(loaded.Options, loaded.Policy, _identity));

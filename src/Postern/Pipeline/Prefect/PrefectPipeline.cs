@@ -11,7 +11,7 @@ namespace Postern.Pipeline.Prefect;
 /// The request path of a Prefect server's calls: the stages of every call, in the same fixed order, over HTTP. A stage either sets its fact and returns null, or returns the refusal
 /// that ends the call.
 /// </summary>
-internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider time, CancellationToken draining, ILogger<PrefectPipeline> logger)
+internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider time, ILogger<PrefectPipeline> logger, CancellationToken draining)
 {
     // An answer to a write is small; one that isn't can't be kept in memory for its record's sake.
     private const long MostHeld = 4 * 1024 * 1024;
