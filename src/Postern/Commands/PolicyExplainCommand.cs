@@ -70,19 +70,31 @@ internal static class PolicyExplainCommand
 
         var policy = set.For(caller);
         var decision = policy.DecideAll(demands, circumstances, out _);
-        WorkflowTypes? types = null;
+        (string To, string Words)? narrowed = null;
         if (decision.Kind == DecisionKind.CannotTell && input.Calls.Find(parsed.GetRequiredValue(CallArguments.Call)) is { IsNarrowable: true })
         {
-            decision = policy.DecideByType(demands, circumstances, out types);
+            (decision, narrowed) = Narrow(policy, demands, circumstances);
         }
 
         var explainer = new Explainer(set);
         Explanation[] explanations = [.. demands.Select(d => explainer.Explain(caller, d, circumstances))];
-        Print(output, decision, types, explanations);
+        Print(output, decision, narrowed, explanations);
         return decision.IsAllowed ? ExitCodes.Ok : ExitCodes.NotAllowed;
     }
 
-    private static void Print(CommandOutput output, Decision decision, WorkflowTypes? types, Explanation[] explanations)
+    private static (Decision Decision, (string To, string Words)? Narrowed) Narrow(CallerPolicy policy, Demand[] demands, in Circumstances circumstances)
+    {
+        if (demands[0].Prefect is null)
+        {
+            var byType = policy.DecideByType(demands, circumstances, out var types);
+            return (byType, types is null ? null : (types.ToString(), $"The gate narrows the call's query to workflow types: {types}."));
+        }
+
+        var byReach = policy.DecideByReach(demands, circumstances, out var reach);
+        return (byReach, reach is null ? null : (reach.ToString(), $"The gate narrows the list, where the server's filters can say it, to: {reach}."));
+    }
+
+    private static void Print(CommandOutput output, Decision decision, (string To, string Words)? narrowed, Explanation[] explanations)
     {
         var word = OptionShape.Kebab(decision.Kind.ToString());
         if (output.IsJson)
@@ -92,9 +104,9 @@ internal static class PolicyExplainCommand
                 json.WriteStartObject();
                 json.WriteString("decision", word);
                 json.WriteString("rule", decision.Rule);
-                if (types is not null)
+                if (narrowed is { To: var to })
                 {
-                    json.WriteString("narrowedTo", types.ToString());
+                    json.WriteString("narrowedTo", to);
                 }
 
                 json.WritePropertyName("demands");
@@ -109,9 +121,9 @@ internal static class PolicyExplainCommand
             output.Result(explanation.ToText());
         }
 
-        if (types is not null)
+        if (narrowed is { Words: var words })
         {
-            output.Result($"The gate narrows the call's query to workflow types: {types}. So narrowed: {word}, by {decision.Rule}.");
+            output.Result($"{words} So narrowed: {word}, by {decision.Rule}.");
         }
 
         if (explanations.Length > 1)

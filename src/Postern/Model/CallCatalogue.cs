@@ -44,7 +44,7 @@ internal sealed record CatalogueDemand(Permission Permission, Dimensions Carried
 /// <summary>One call of an engine: <c>temporal/StartWorkflowExecution</c>, with its base demand first.</summary>
 internal sealed record CatalogueCall(string Name, ImmutableArray<CatalogueDemand> Demands)
 {
-    /// <summary>True where the call acts on what a query finds, so that it can be narrowed to some workflow types.</summary>
+    /// <summary>True where the call acts on what a query or a filter finds, so that it can be narrowed to some workflow types, or to what the caller reaches on a Prefect server.</summary>
     public bool IsNarrowable { get; init; }
 }
 

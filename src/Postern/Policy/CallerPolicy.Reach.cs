@@ -30,4 +30,29 @@ internal sealed partial class CallerPolicy
 
         return source.At(circumstances);
     }
+
+    /// <summary>Decides a list that can't be told because the call names nothing of what it lists: it is allowed for what the caller reaches, and the gate narrows it to that.</summary>
+    /// <param name="demands">As of <see cref="DecideAll(ReadOnlySpan{Demand}, in Circumstances, out int)"/>.</param>
+    /// <param name="circumstances">Source and time of the call.</param>
+    /// <param name="reach">What it is narrowed to; null where it isn't.</param>
+    public Decision DecideByReach(ReadOnlySpan<Demand> demands, in Circumstances circumstances, out Reach? reach)
+    {
+        reach = null;
+        var plain = DecideAll(demands, circumstances, out var decisive);
+        if (plain.Kind != DecisionKind.CannotTell || demands[decisive] is not { Prefect.Server: { } server, Permission: var permission })
+        {
+            return plain;
+        }
+
+        for (var i = decisive + 1; i < demands.Length; i++)
+        {
+            if (!Judge(demands[i], circumstances).IsAllowed)
+            {
+                return plain;
+            }
+        }
+
+        reach = ReachOf(permission, server, circumstances) is { Kind: ReachKind.Some } some ? some : null;
+        return reach is null ? plain : new Decision(DecisionKind.Allow, plain.Rule, "");
+    }
 }

@@ -43,7 +43,7 @@ internal static class PolicyTestRunner
         var decision = policy.DecideAll(demands, circumstances, out var decisive);
         if (decision.Kind == DecisionKind.CannotTell && call.IsNarrowable)
         {
-            decision = policy.DecideByType(demands, circumstances, out _);
+            decision = demands[0].Prefect is null ? policy.DecideByType(demands, circumstances, out _) : policy.DecideByReach(demands, circumstances, out _);
         }
 
         if (decision.Kind != test.Expect)

@@ -103,6 +103,32 @@ public sealed class ReachTests
     public void Denies_TakeAway(string deny, string expected) =>
         Assert.Equal(expected, Of("bindings: [{ who: [anyone], role: viewer, where: { prefect: main } }]\n" + deny).For(User("alice")).ReachOf(Permission.FlowRead, "main", Monday).ToString());
 
+    [Theory]
+    [InlineData("flow: a", "prefect: main", "allow")]
+    [InlineData("flow: a", "prefect: other", "deny")]
+    [InlineData("flow: a", "prefect: main, flow: a", "allow")]
+    [InlineData("variable: a", "prefect: main", "deny")]
+    public void Test_OfAList_SaysWhatTheGateDoesAfterNarrowingIt(string where, string with, string expected) => Of($$"""
+            bindings: [{ who: [anyone], role: viewer, where: { prefect: main, {{where}} } }]
+            tests: [{ caller: { user: alice }, call: prefect/read_flow_runs, with: { {{with}} }, expect: {{expected}} }]
+            """);
+
+    [Fact]
+    public void List_IsAllowedForWhatIsReached_WhereAllElseIsAllowed()
+    {
+        var policy = Of("""
+            bindings: [{ who: [anyone], role: viewer, where: { prefect: main, flow: a } }]
+            """).For(User("alice"));
+        var list = new Demand { Permission = Permission.FlowRunRead, Prefect = new PrefectNames { Server = "main" }, Unknown = Dimensions.Flow | Dimensions.Tag };
+
+        Assert.True(policy.DecideByReach([list], Monday, out var reach).IsAllowed);
+        Assert.Equal("flow: a", reach!.ToString());
+        Assert.Equal(DecisionKind.CannotTell, policy.DecideByReach([list, list with { Permission = Permission.LogRead }], Monday, out reach).Kind);
+        Assert.Equal(DecisionKind.Deny, policy.DecideByReach([list, list with { Permission = Permission.FlowRunDelete }], Monday, out _).Kind);
+        Assert.True(policy.DecideByReach([list, list with { Permission = Permission.ServerInfo }], Monday, out reach).IsAllowed);
+        Assert.NotNull(reach);
+    }
+
     [Fact]
     public void Bound_OfTheCredential_EndsIt()
     {

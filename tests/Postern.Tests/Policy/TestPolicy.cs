@@ -28,6 +28,7 @@ internal static class TestPolicy
         Call("prefect/create_flow_run_from_deployment",
             new CatalogueDemand(Permission.DeploymentRun, Dimensions.Server) { Unknown = PermissionDimensions.Of(Permission.DeploymentRun) & ~Dimensions.Server },
             new CatalogueDemand(Permission.DeploymentOverride, Dimensions.Server) { Unknown = PermissionDimensions.Of(Permission.DeploymentOverride) & ~Dimensions.Server, Sometimes = true }),
+        Call("prefect/read_flow_runs", new CatalogueDemand(Permission.FlowRunRead, Dimensions.Server) { Unknown = PermissionDimensions.Of(Permission.FlowRunRead) & ~Dimensions.Server }) with { IsNarrowable = true },
         .. Permissions.All.Where(p => p != Permission.ClusterRemote).Select(p => Call("test/" + p.Name(), new CatalogueDemand(p, PermissionDimensions.Of(p)))),
     ]);
 
