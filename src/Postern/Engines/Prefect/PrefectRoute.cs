@@ -72,7 +72,7 @@ internal enum PrefectBody : byte
     State,
     FlowRunCreate, FlowRunUpdate,
     DeploymentRun, DeploymentRuns,
-    Flow,
+    Flow, FlowUpdate,
     TaskRunCreate,
     DeploymentCreate, DeploymentUpdate, ScheduleUpdate,
     DeploymentIds, FlowIds, FlowRunIds,

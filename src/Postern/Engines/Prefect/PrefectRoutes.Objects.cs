@@ -20,14 +20,14 @@ internal static partial class PrefectRoutes
         Post("/block_types/install_system_block_types", "install_system_block_types", ServerAdmin),
         Post("/block_documents/", "create_block_document", BlockWrite) with
         {
-            Body = PrefectBody.BlockDocumentCreate, Object = PrefectObject.BlockType, Unknown = Dimensions.BlockType, InBody = Dimensions.Block,
+            Body = PrefectBody.BlockDocumentCreate, Object = PrefectObject.BlockType, Unknown = Dimensions.BlockType, InBody = Dimensions.Block, Implied = [SecretRead],
         },
         Tells(Find("/block_documents/filter", "read_block_documents", BlockRead, PrefectFilters.BlockDocuments, PrefectFilters.BlockDocuments | PrefectFilters.BlockTypes | PrefectFilters.BlockSchemas))
             with { Body = PrefectBody.BlockFilter },
         Find("/block_documents/count", "count_block_documents", BlockRead, PrefectFilters.BlockDocuments, PrefectFilters.BlockDocuments | PrefectFilters.BlockTypes | PrefectFilters.BlockSchemas),
         Tells(Get("/block_documents/{id}", "read_block_document_by_id", BlockRead)).ById(PrefectObject.BlockDocument),
         Delete("/block_documents/{id}", "delete_block_document", BlockDelete).ById(PrefectObject.BlockDocument),
-        Patch("/block_documents/{id}", "update_block_document_data", BlockWrite).ById(PrefectObject.BlockDocument) with { Body = PrefectBody.BlockDocumentUpdate },
+        Patch("/block_documents/{id}", "update_block_document_data", BlockWrite).ById(PrefectObject.BlockDocument) with { Body = PrefectBody.BlockDocumentUpdate, Implied = [SecretRead] },
         Post("/block_schemas/", "create_block_schema", BlockWrite) with { Body = PrefectBody.BlockSchemaCreate, Object = PrefectObject.BlockType, Unknown = Dimensions.BlockType },
         Delete("/block_schemas/{id}", "delete_block_schema", BlockDelete).ById(PrefectObject.BlockSchema) with { Unknown = Dimensions.BlockType },
         Get("/block_schemas/{id}", "read_block_schema_by_id", BlockRead).ById(PrefectObject.BlockSchema) with { Unknown = Dimensions.BlockType },

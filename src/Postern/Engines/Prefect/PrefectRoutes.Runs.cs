@@ -9,7 +9,7 @@ internal static partial class PrefectRoutes
     private static PrefectRoute[] Flows =>
     [
         Post("/flows/", "create_flow", FlowWrite) with { Body = PrefectBody.Flow, InBody = OfFlow },
-        Patch("/flows/{id}", "update_flow", FlowWrite).ById(PrefectObject.Flow),
+        Patch("/flows/{id}", "update_flow", FlowWrite).ById(PrefectObject.Flow) with { Body = PrefectBody.FlowUpdate },
         Get("/flows/{id}", "read_flow", FlowRead).ById(PrefectObject.Flow),
         Delete("/flows/{id}", "delete_flow", FlowDelete).ById(PrefectObject.Flow),
         (Get("/flows/name/{name}", "read_flow_by_name", FlowRead) with { Unknown = Dimensions.Tag }).Of(Dimensions.Flow),

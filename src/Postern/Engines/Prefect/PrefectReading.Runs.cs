@@ -1,0 +1,200 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using Postern.Model;
+
+namespace Postern.Engines.Prefect;
+
+/// <summary>Bodies about flows, runs and deployments.</summary>
+internal sealed partial class PrefectReading
+{
+    // What a run of a deployment may say of itself. Anything else might move it elsewhere: job variables, a queue, a block with infrastructure, what a newer server takes.
+    private static readonly FrozenSet<string> s_harmless = FrozenSet.Create(
+        StringComparer.Ordinal, "state", "name", "parameters", "context", "empirical_policy", "tags", "idempotency_key", "labels", "parent_task_run_id", "enforce_parameter_schema");
+
+    private void Flow(JsonElement body)
+    {
+        Created(body, "name", Dimensions.Flow);
+        _first = Tagged(_first, Tags(body));
+    }
+
+    // Under a new name, or with new tags: the right to what it becomes too.
+    private void Renamed(JsonElement body)
+    {
+        var becomes = _first;
+        if (_route.Body == PrefectBody.VariableUpdate && Text(body, "name") is { } name)
+        {
+            becomes = Renamed(becomes, Dimensions.Variable, name);
+        }
+
+        AddChanged(WithNewTags(becomes, body));
+    }
+
+    private Demand WithNewTags(in Demand demand, JsonElement body) => PrefectValues.Has(body, "tags") ? Tagged(demand, Tags(body)) : demand;
+
+    private void AddChanged(in Demand becomes)
+    {
+        if (becomes != _first)
+        {
+            Add(becomes);
+        }
+    }
+
+    private void State(JsonElement body)
+    {
+        if (StateType(body, isRequired: true) is { } type)
+        {
+            _first = Also(type switch
+            {
+                "CANCELLING" or "CANCELLED" => Permission.FlowRunCancel,
+                "SCHEDULED" => Permission.FlowRunRetry,
+                _ => Permission.FlowRunReport,
+            });
+        }
+    }
+
+    // The server knows the types in capitals alone; what it doesn't know it answers with 422.
+    private string? StateType(JsonElement body, bool isRequired)
+    {
+        if (PrefectValues.TryObject(body, "state", out var state) && !(isRequired && state.ValueKind != JsonValueKind.Object))
+        {
+            return state.ValueKind == JsonValueKind.Object ? Text(state, "type", isRequired: true) : null;
+        }
+
+        Refuse("state in its body isn't a state");
+        return null;
+    }
+
+    private void FlowRunCreate(JsonElement body)
+    {
+        var all = _first;
+        Of(body, "flow_id", isRequired: true);
+        Name(Dimensions.WorkPool, Text(body, "work_pool_name"));
+        Name(Dimensions.WorkQueue, Text(body, "work_queue_name"));
+        _first = Tagged(_first, Tags(body));
+        var deployment = IdIn(body, "deployment_id");
+        if (deployment is null)
+        {
+            _first = _first with { Unknown = _first.Unknown & ~Dimensions.Deployment };
+        }
+        else
+        {
+            Add(About(all, PrefectObject.Deployment, deployment) with { Permission = Permission.DeploymentRun, Unknown = PermissionDimensions.Of(Permission.DeploymentRun) & ~Dimensions.Server });
+        }
+
+        // A flow's own process runs where it is. What names a place, or how to run there, has other processes run it.
+        if (Sets(body, "job_variables") || Sets(body, "infrastructure_document_id") || Sets(body, "work_pool_name") || Sets(body, "work_queue_name"))
+        {
+            Add(Also(Permission.DeploymentOverride));
+            if (deployment is not null)
+            {
+                Add(_more[0] with { Permission = Permission.DeploymentOverride });
+            }
+        }
+
+        if (StateType(body, isRequired: false) is { } type and not ("SCHEDULED" or "PENDING"))
+        {
+            Add(Also(type is "CANCELLING" or "CANCELLED" ? Permission.FlowRunCancel : Permission.FlowRunReport));
+        }
+    }
+
+    private void FlowRunUpdate(JsonElement body)
+    {
+        AddChanged(WithNewTags(_first, body));
+        // Here an empty object takes the run's own away.
+        if (PrefectValues.Has(body, "job_variables"))
+        {
+            Add(Also(Permission.DeploymentOverride));
+        }
+    }
+
+    private void DeploymentRun(JsonElement body)
+    {
+        if (!Overrides(body))
+        {
+            return;
+        }
+
+        Add(Also(Permission.DeploymentOverride));
+        if (Text(body, "work_queue_name") is { } queue)
+        {
+            Add(Renamed(Also(Permission.DeploymentOverride), Dimensions.WorkQueue, queue));
+        }
+    }
+
+    private void DeploymentRuns(JsonElement? body)
+    {
+        foreach (var run in Elements(body))
+        {
+            DeploymentRun(Object(run));
+        }
+    }
+
+    private bool Overrides(JsonElement run)
+    {
+        if (run.ValueKind != JsonValueKind.Object)
+        {
+            return false;
+        }
+
+        foreach (var member in run.EnumerateObject())
+        {
+            if (!s_harmless.Contains(member.Name) && Sets(run, member.Name))
+            {
+                return true;
+            }
+        }
+
+        // Parameters that nobody checks reach code that trusts them.
+        return !PrefectValues.IsPlainlyTrueOrMissing(run, "enforce_parameter_schema") || StateType(run, isRequired: false) is not (null or "SCHEDULED" or "PENDING");
+    }
+
+    // Nothing, or nothing in it.
+    private static bool Sets(JsonElement body, string key)
+        => PrefectValues.Has(body, key) && !(body.GetProperty(key) is { ValueKind: JsonValueKind.Object } value && !value.EnumerateObject().Any());
+
+    private void OfRun(JsonElement body)
+    {
+        var run = IdIn(body, "flow_run_id");
+        var task = _route.Body == PrefectBody.ArtifactCreate ? IdIn(body, "task_run_id") : null;
+        _first = RunOf(_first, run, task);
+        _target = run ?? task;
+    }
+
+    // A task's flow run says more than the task; a task that runs in the background has none.
+    private static Demand RunOf(in Demand demand, string? run, string? task)
+        => run is not null || task is null ? About(demand, PrefectObject.FlowRun, run) : About(demand, PrefectObject.TaskRun, task);
+
+    private void DeploymentCreate(JsonElement body)
+    {
+        Of(body, "flow_id", isRequired: true);
+        var name = Text(body, "name", isRequired: true);
+        Name(Dimensions.Deployment, name);
+        Name(Dimensions.WorkPool, Text(body, "work_pool_name"));
+        Name(Dimensions.WorkQueue, Text(body, "work_queue_name"));
+        _first = Tagged(_first, Tags(body));
+        _target = name;
+    }
+
+    private void DeploymentUpdate(JsonElement body)
+    {
+        if (PrefectValues.HasOnly(body, "paused"))
+        {
+            _first = Also(Permission.DeploymentPause);
+            return;
+        }
+
+        // Moved to another place: the right to it there too.
+        var becomes = _first;
+        if (Text(body, "work_pool_name") is { } pool)
+        {
+            becomes = Renamed(becomes, Dimensions.WorkPool, pool);
+        }
+
+        if (Text(body, "work_queue_name") is { } queue)
+        {
+            becomes = Renamed(becomes, Dimensions.WorkQueue, queue);
+        }
+
+        AddChanged(WithNewTags(becomes, body));
+    }
+}
