@@ -44,7 +44,7 @@ internal static class PrefectFactsReader
 
     private static void Name(PrefectFacts facts, PrefectNames names)
     {
-        switch (names.Object)
+        switch (names.ObjectId is null ? PrefectObject.None : names.Object)
         {
             case PrefectObject.FlowRun:
                 facts.FlowRunId = names.ObjectId;

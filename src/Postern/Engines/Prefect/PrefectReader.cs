@@ -3,6 +3,9 @@ using Postern.Model;
 
 namespace Postern.Engines.Prefect;
 
+/// <summary>What a call asks for, or why it can't be read.</summary>
+internal readonly record struct PrefectReading(Operation? Operation, Refusal? Refusal);
+
 /// <summary>Turns one call into what it asks for. What can't be read as the server reads it is refused: it couldn't be judged.</summary>
 internal static class PrefectReader
 {
@@ -11,14 +14,12 @@ internal static class PrefectReader
     /// <param name="path">The target, for its query.</param>
     /// <param name="body">The body, where <see cref="PrefectRoute.JudgesBody"/>; null where there is none.</param>
     /// <param name="server">The engine's name.</param>
-    /// <param name="refusal">Why it can't be read; null otherwise.</param>
-    public static Operation? Read(PrefectMatch match, PrefectPath path, JsonElement? body, string server, out Refusal? refusal)
+    public static PrefectReading Read(PrefectMatch match, PrefectPath path, JsonElement? body, string server)
     {
-        var reading = new PrefectReading(match, path.Query, server);
+        var demands = new PrefectDemands(match, path.Query, server);
         // The server takes null for no body at all.
-        var operation = reading.Read(body is { ValueKind: JsonValueKind.Null } ? null : body);
-        refusal = reading.Fault is { } fault ? Unreadable(fault) : null;
-        return refusal is null ? operation : null;
+        var operation = demands.Read(body is { ValueKind: JsonValueKind.Null } ? null : body);
+        return demands.Fault is { } fault ? new PrefectReading(null, Unreadable(fault)) : new PrefectReading(operation, null);
     }
 
     /// <summary>The refusal of a call that can't be read.</summary>

@@ -83,7 +83,7 @@ internal static partial class PrefectRoutes
         Patch("/work_queues/{id}", "update_work_queue", WorkPoolWrite).ById(PrefectObject.WorkQueue) with { Body = PrefectBody.QueueUpdate, Implied = [WorkPoolPause] },
         Get("/work_queues/{id}", "read_work_queue", WorkPoolRead).ById(PrefectObject.WorkQueue),
         Delete("/work_queues/{id}", "delete_work_queue", WorkPoolDelete).ById(PrefectObject.WorkQueue),
-        (Get("/work_queues/name/{name}", "read_work_queue_by_name", WorkPoolRead) with { Unknown = Dimensions.WorkPool }).Of(Dimensions.WorkQueue),
+        (Get("/work_queues/name/{name}", "read_work_queue_by_name", WorkPoolRead) with { Object = PrefectObject.WorkQueue, Unknown = Dimensions.WorkPool }).Of(Dimensions.WorkQueue),
         Post("/work_queues/{id}/get_runs", "read_work_queue_runs", WorkPoolPoll, RouteClass.Poll).ById(PrefectObject.WorkQueue),
         Find("/work_queues/filter", "read_work_queues", WorkPoolRead, PrefectFilters.WorkQueues, PrefectFilters.WorkQueues),
         Post("/work_queues/{id}/concurrency_status", "read_work_queue_concurrency_status", WorkPoolRead, RouteClass.Read).ById(PrefectObject.WorkQueue),

@@ -26,7 +26,7 @@ internal static partial class PrefectRoutes
         {
             Body = PrefectBody.FlowRunCreate,
             Object = PrefectObject.Flow,
-            Unknown = Dimensions.Flow | Dimensions.Deployment,
+            Unknown = Dimensions.Flow,
             InBody = OfPool | Dimensions.Tag,
             Implied = [Permission.DeploymentRun, DeploymentOverride, FlowRunReport, FlowRunCancel],
         },

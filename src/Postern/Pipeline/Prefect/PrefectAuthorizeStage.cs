@@ -70,7 +70,7 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
     }
 
     private static (PrefectObject Kind, string Id)? NeedsLookup(in Demand demand) =>
-        demand.Unknown != Dimensions.None && demand.Prefect is { Object: not PrefectObject.None, ObjectId: { } id } names ? (names.Object, id) : null;
+        demand.Unknown != Dimensions.None && demand.Prefect is { } names ? PrefectLookups.Of(names) : null;
 
     // What a thing doesn't have is known then, too: a rule that asks for it doesn't match.
     public static Demand Complete(Demand demand, PrefectThing thing, Dimensions told)

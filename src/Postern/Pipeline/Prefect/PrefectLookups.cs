@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using Postern.Engines.Prefect;
 using Postern.Model;
 
 namespace Postern.Pipeline.Prefect;
@@ -77,6 +79,52 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
     public Task<PrefectThing?> FindAsync(PrefectObject kind, string id, CancellationToken cancellation) =>
         _known.FindAsync((kind, id), () => AskAsync(kind, id), cancellation);
 
+    /// <summary>What the demand's thing is found by: its id, or else its name where the server has a path for it; null where nothing tells.</summary>
+    public static (PrefectObject Kind, string Id)? Of(PrefectNames names) => (names.ObjectId ?? ByName(names)) is { } id && names.Object != PrefectObject.None ? (names.Object, id) : null;
+
+    // As in the path: it stands where an id would.
+    private static string? ByName(PrefectNames names)
+    {
+        string[]? parts = names switch
+        {
+            { Object: PrefectObject.Deployment, Flow: { } flow, Deployment: { } deployment } => [flow, deployment],
+            { Object: PrefectObject.Variable, Variable: { } variable } => [variable],
+            { Object: PrefectObject.WorkQueue, WorkQueue: { } queue } => [queue],
+            _ => null,
+        };
+        // A name that a path can't have is nobody's.
+        if (parts is null || Array.Exists(parts, part => part is "" or "." or ".." || part.AsSpan().ContainsAny("/\\;")))
+        {
+            return null;
+        }
+
+        var path = new StringBuilder("name");
+        foreach (var part in parts)
+        {
+            PrefectPath.Write(path.Append('/'), part);
+        }
+
+        return path.ToString();
+    }
+
+    // Whatever else the server might answer with: only the thing of that very id, or name, counts.
+    private static bool Means(string id, JsonElement answer)
+    {
+        if (PrefectThing.Text(answer, "id") is not { } told)
+        {
+            return false;
+        }
+
+        if (!id.StartsWith("name/", StringComparison.Ordinal))
+        {
+            return string.Equals(told, id, StringComparison.OrdinalIgnoreCase);
+        }
+
+        var name = new StringBuilder("/");
+        PrefectPath.Write(name, PrefectThing.Text(answer, "name") ?? "");
+        return id.EndsWith(name.ToString(), StringComparison.Ordinal);
+    }
+
     private async Task<(PrefectThing? Found, TimeSpan Keep)> AskAsync(PrefectObject kind, string id)
     {
         if (PathOf(kind, id) is not { } path || await client.AskAsync(HttpMethod.Get, path, null) is not { } answer)
@@ -89,8 +137,7 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
             return (PrefectThing.Missing, ForAMoment);
         }
 
-        // Whatever else the server might answer with: only the thing of that very id counts.
-        if (answer.ValueKind != JsonValueKind.Object || PrefectThing.Text(answer, "id") is not { } told || !string.Equals(told, id, StringComparison.OrdinalIgnoreCase))
+        if (!Means(id, answer))
         {
             return (null, TimeSpan.Zero);
         }

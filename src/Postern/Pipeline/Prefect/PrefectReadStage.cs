@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Net.Http.Headers;
 using Postern.Engines.Prefect;
 using Postern.Model;
 
@@ -31,13 +30,13 @@ internal sealed class PrefectReadStage(TimeProvider time)
         JsonElement? root = null;
         if (call.Body is { Length: > 0 } body)
         {
-            if (PrefectJson.TryRead(body) is not { } document)
+            if (!PrefectJson.TryRead(body, out var document, out var fault))
             {
-                return new Refusal(RefusalReason.Unreadable, "The body can't be read as JSON with certainty.", "json");
+                return PrefectReader.Unreadable(fault);
             }
 
             call.Json = document;
-            root = document.RootElement;
+            root = document?.RootElement;
         }
 
         return Take(call, PrefectReader.Read(call.Match, call.Path, root, call.Engine.Name));
@@ -106,9 +105,7 @@ internal sealed class PrefectReadStage(TimeProvider time)
     }
 
     /// <summary>Whether the server reads a body of the type as JSON; without one it does.</summary>
-    public static bool IsJson(Microsoft.Extensions.Primitives.StringValues contentType) => contentType.Count == 0
-        || (contentType.Count == 1 && MediaTypeHeaderValue.TryParse(contentType[0], out var type) && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-            && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)));
+    public static bool IsJson(Microsoft.Extensions.Primitives.StringValues contentType) => contentType.Count <= 1 && PrefectJson.IsJson(contentType);
 
     private static Refusal TooLarge(long length, long limit) =>
         new(RefusalReason.TooLarge, string.Create(CultureInfo.InvariantCulture, $"The body has more bytes than are read here ({length} vs. {limit})."));

@@ -4,7 +4,7 @@ using Postern.Model;
 namespace Postern.Engines.Prefect;
 
 /// <summary>One call on its way from body to demands. The first fault counts.</summary>
-internal sealed partial class PrefectReading(PrefectMatch match, PrefectQuery query, string server)
+internal sealed partial class PrefectDemands(PrefectMatch match, PrefectQuery query, string server)
 {
     // As many as the server's longest list has. Each may have to be looked up.
     private const int MostNames = 200;
@@ -30,6 +30,11 @@ internal sealed partial class PrefectReading(PrefectMatch match, PrefectQuery qu
         if (_route.Id is { } id)
         {
             names = names with { Object = _route.Object, ObjectId = match.ValueOf(id) };
+        }
+        else if (_route.Named.Count > 0)
+        {
+            // By its name, where the server finds it by that too.
+            names = names with { Object = _route.Object };
         }
 
         _target = match.Values.Length == 0 ? null : string.Join('/', match.Values!);

@@ -5,7 +5,7 @@ using Postern.Model;
 namespace Postern.Engines.Prefect;
 
 /// <summary>Bodies about flows, runs and deployments.</summary>
-internal sealed partial class PrefectReading
+internal sealed partial class PrefectDemands
 {
     // What a run of a deployment may say of itself. Anything else might move it elsewhere: job variables, a queue, a block with infrastructure, what a newer server takes.
     private static readonly FrozenSet<string> s_harmless = FrozenSet.Create(
@@ -72,13 +72,12 @@ internal sealed partial class PrefectReading
         Name(Dimensions.WorkQueue, Text(body, "work_queue_name"));
         _first = Tagged(_first, Tags(body));
         var deployment = IdIn(body, "deployment_id");
-        if (deployment is null)
+        if (deployment is not null)
         {
-            _first = _first with { Unknown = _first.Unknown & ~Dimensions.Deployment };
-        }
-        else
-        {
-            Add(About(all, PrefectObject.Deployment, deployment) with { Permission = Permission.DeploymentRun, Unknown = PermissionDimensions.Of(Permission.DeploymentRun) & ~Dimensions.Server });
+            // As a run of the deployment, and as a run that the deployment's name stands by: whose flow the call names needn't be the deployment's.
+            var named = About(all, PrefectObject.Deployment, deployment) with { Unknown = PermissionDimensions.Of(Permission.DeploymentRun) & PermissionDimensions.Of(_route.Base) & ~Dimensions.Server };
+            Add(named with { Permission = Permission.DeploymentRun });
+            Add(named);
         }
 
         // A flow's own process runs where it is. What names a place, or how to run there, has other processes run it.

@@ -4,7 +4,7 @@ using Postern.Model;
 namespace Postern.Engines.Prefect;
 
 /// <summary>Bodies about pools, blocks, variables, logs and events.</summary>
-internal sealed partial class PrefectReading
+internal sealed partial class PrefectDemands
 {
     private void QueueUpdate(JsonElement body)
     {
