@@ -71,6 +71,20 @@ public sealed class PrefectForwardingTests
         Assert.Equal((503, "2"), (reply.Status, reply.Headers["Retry-After"]));
     }
 
+    [Theory]
+    [InlineData("POST", "/api/deployments/11111111-1111-1111-1111-111111111111/pause_deployment")]
+    [InlineData("DELETE", "/api/deployments/11111111-1111-1111-1111-111111111111")]
+    public async Task Write_WhoseConnectionBreaks_IsSentOnce(string method, string path)
+    {
+        await using var gate = await PrefectGate.StartAsync(_ => PrefectAnswer.Drop);
+
+        var reply = await gate.SendAsync(method, path, "root");
+
+        Assert.Equal(503, reply.Status);
+        Assert.Contains("isn\\u0027t known", reply.Text, StringComparison.Ordinal);
+        Assert.Single(gate.Server.Requests);
+    }
+
     [Fact]
     public async Task Server_ThatRefusesTheGate_IsNotTheCallersFault()
     {

@@ -17,6 +17,12 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
         // What was judged, to the last byte: the platform would take dots and escapes apart once more.
         proxyRequest.RequestUri = new Uri(destinationPrefix + call.Match.Target, AsItIs);
         var request = httpContext.Request;
+        // What has no body the platform sends again where a connection breaks, up to three times: a write goes out once.
+        if (proxyRequest.Content is null && !HttpMethods.IsGet(request.Method))
+        {
+            proxyRequest.Content = new ByteArrayContent([]);
+        }
+
         var connection = request.Headers.Connection;
         var keepsAttribution = call.IsAuthenticated && call.Token.Caller.Kind != Model.CallerKind.Human;
         foreach (var header in request.Headers)
