@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Engines;
 using Postern.Engines.Prefect;
 using Postern.Forwarding;
@@ -27,7 +28,8 @@ internal sealed class PrefectServers : IDisposable
         _metrics = metrics;
         _time = time;
         _logger = loggers.CreateLogger<PrefectServers>();
-        _yarp = new ServiceCollection().AddSingleton(loggers).AddLogging().AddHttpForwarder().BuildServiceProvider();
+        // It would write two lines for every call, with the query in them; what goes wrong it returns.
+        _yarp = new ServiceCollection().AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance).AddLogging().AddHttpForwarder().BuildServiceProvider();
         _trials = time.CreateTimer(static state => ((PrefectServers)state!).TryCredentials(), this, TryEvery, TryEvery);
     }
 
