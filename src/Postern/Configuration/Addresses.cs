@@ -34,6 +34,11 @@ internal static class Addresses
     public static bool TryParseUpstream(string text, out string host, out int port) =>
         TrySplit(text, out host, out port) && port > 0 && (host.Contains(':') ? IPAddress.TryParse(host, out _) : !host.AsSpan().ContainsAnyExcept(HostCharacters));
 
+    /// <summary>Whether a text is an origin as it is compared (RFC 6454 §6): https with a host, and a port where it isn't 443; http only on loopback. One way to write each.</summary>
+    public static bool IsOrigin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && text == url.GetLeftPart(UriPartial.Authority) && url.UserInfo.Length == 0
+        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+
     /// <summary>Whether only this machine can reach the address.</summary>
     public static bool IsLoopback(string host) =>
         string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));

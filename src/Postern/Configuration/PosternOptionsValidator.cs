@@ -68,6 +68,7 @@ internal static class PosternOptionsValidator
     private static void ValidateTokens(PosternOptions options, Problems problems)
     {
         ValidateLogin(options, problems);
+        ValidatePages(options, problems);
         if (options.Tokens is not { } tokens)
         {
             return;
@@ -84,6 +85,29 @@ internal static class PosternOptionsValidator
             if (issuer.Issuer.TrimEnd('/') == tokens.Issuer && tokens.Issuer.Length > 0)
             {
                 problems.Error("tokens.issuer", $"is the issuer of identity.{place} already; a token's issuer selects who verifies it");
+            }
+        }
+    }
+
+    private static void ValidatePages(PosternOptions options, Problems problems)
+    {
+        var taken = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        for (var i = 0; i < options.Engines.Prefect.Count; i++)
+        {
+            if (options.Engines.Prefect[i].Ui is not { Length: > 0 } ui)
+            {
+                continue;
+            }
+
+            var path = $"engines.prefect[{i}].ui";
+            if (options.Tokens is null)
+            {
+                problems.Error(path, "people log in there through the gate's own authorization server, and this gate has none; write tokens: { issuer: https://gate.example.com }");
+            }
+
+            if (!taken.TryAdd(ui, path))
+            {
+                problems.Error(path, $"is {taken[ui]} already; a browser's session is at one engine");
             }
         }
     }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Configuration;
 using Postern.Identity.Accounts;
 using Postern.Identity.BreakGlass;
+using Postern.Identity.Session;
 using Postern.Model;
 using Postern.Storage;
 using Postern.Telemetry;
@@ -32,6 +33,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
         _logger = loggers.CreateLogger<AccountStore>();
         Directory = new AccountDirectory(time);
         Passwords = new PasswordCheck(Directory, time);
+        Sessions = new SessionDirectory(time);
         Hash = CredentialKeys.HashOf(options.Data, time, loggers);
         BreakGlassSeal = CredentialKeys.SealOf(options.Data, time, loggers);
         BreakGlassUses = new BreakGlassUses(CredentialKeys.MarkersIn(options.Data));
@@ -48,6 +50,9 @@ internal sealed partial class AccountStore : IAsyncDisposable
 
     /// <summary>Kept over reloads, with what it has counted.</summary>
     public PasswordCheck Passwords { get; }
+
+    /// <summary>Sessions of browsers.</summary>
+    public SessionDirectory Sessions { get; }
 
     public SecretHash Hash { get; }
 
@@ -92,6 +97,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
     {
         Revocations.Apply(changes);
         Directory.Apply(changes);
+        Sessions.Apply(changes);
     }
 
     private async Task NoteUsesAsync()
@@ -125,6 +131,7 @@ internal sealed partial class AccountStore : IAsyncDisposable
         try
         {
             Revocations.Sweep(_time.GetUtcNow());
+            Sessions.Sweep(_time.GetUtcNow());
             await _store.SweepAsync(_time.GetUtcNow(), _ending.Token);
         }
         catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)

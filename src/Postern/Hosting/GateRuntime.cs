@@ -11,6 +11,7 @@ using Postern.Limits;
 using Postern.Identity.Jwt;
 using Postern.Identity.Login;
 using Postern.Identity.Postern;
+using Postern.Identity.Session;
 using Postern.OAuth;
 using Postern.Model;
 using Postern.Pipeline;
@@ -87,13 +88,17 @@ internal sealed class GateRuntime : IAsyncDisposable
     public System.Diagnostics.Metrics.Counter<long> BreakGlassSessions { get; }
 
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
-    public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
-        options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
+    public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
-        Rates = RatesOf(options.Limits.Rates),
-        Prefect = [.. options.Engines.Prefect.Select(_prefect.Build)],
-        Authorization = BuildAuthorization(options, policy, identity),
-    };
+        var (authorization, sessions) = BuildAuthorization(options, policy, identity);
+        return new GateState(options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
+        {
+            Rates = RatesOf(options.Limits.Rates),
+            Prefect = [.. options.Engines.Prefect.Select(_prefect.Build)],
+            Authorization = authorization,
+            Sessions = sessions,
+        };
+    }
 
     /// <summary>Knows the gate's own tokens again; null where none are issued.</summary>
     public PosternIdentitySource? BuildTokenSource(PosternOptions options)
@@ -172,11 +177,11 @@ internal sealed class GateRuntime : IAsyncDisposable
         Metrics.Dispose();
     }
 
-    private AuthorizationServer? BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
+    private (AuthorizationServer?, SessionLogins?) BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
         if (options.Tokens is not { } settings || Accounts is not { } accounts || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
-            return null;
+            return default;
         }
 
         var logger = _loggers.CreateLogger<AuthorizationServer>();
@@ -186,14 +191,17 @@ internal sealed class GateRuntime : IAsyncDisposable
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
         var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
-        var signIns = new SignIns(BuildProvider(options, identity), accounts.Passwords, accounts.Directory, seals, settings, _time, logger);
-        var logins = new Logins(signIns, accounts.Store, settings, sessions, _time);
+        var provider = BuildProvider(options, identity);
+        var signIns = new SignIns(provider, accounts.Passwords, accounts.Directory, seals, settings, _time, logger);
+        var logins = new Logins(signIns, accounts.Store, settings, sessions, _time) { Pages = [.. Origins(options).Select(origin => origin + SessionPaths.Callback)] };
         var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, _time);
         signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
         signIns.Failed = logins.FailAsync;
         var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
-        return new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices,
-            (caller, from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow())), _time, logger);
+        byte[] WhoAmI(Caller caller, System.Net.IPAddress? from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow()));
+        return (
+            new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, WhoAmI, _time, logger),
+            BuildSessions(options, settings, accounts, identity, source, logins, provider, WhoAmI));
     }
 
     private LoginProvider? BuildProvider(PosternOptions options, IdentitySources identity)
@@ -211,6 +219,30 @@ internal sealed class GateRuntime : IAsyncDisposable
 
         return new LoginProvider(issuer, login, http, source, _time);
     }
+
+    private SessionLogins? BuildSessions(
+        PosternOptions options, TokensOptions settings, AccountStore accounts, IdentitySources identity, PosternIdentitySource source, Logins logins, LoginProvider? provider,
+        Func<Caller, System.Net.IPAddress?, byte[]> whoAmI)
+    {
+        if (Origins(options) is not { Count: > 0 } origins)
+        {
+            return null;
+        }
+
+        var sessions = new BrowserSessions(
+            accounts.Sessions, accounts.Hash, options.Identity.Sessions, accounts.Store, accounts.SeenAsync, accounts.Revocations,
+            session => LoggedIn.Read(session.Caller) is { } login
+                ? source.Restore(login.Claims, login.Kind, session.ExpiresAt)
+                : new Refusal(RefusalReason.Unauthenticated, "Your session was begun by another version of the gate.", "a login that can't be read"),
+            _time, _loggers.CreateLogger<BrowserSessions>());
+        var logouts = options.Identity.Issuers.FirstOrDefault(issuer => issuer.Login is not null) is { Login: { } login } issuer && identity.Source<JwtIdentitySource>() is { } tokens
+            ? new LogoutTokens(issuer, login, tokens, sessions, accounts.Store, _time)
+            : null;
+        return new SessionLogins(
+            sessions, origins, logins, isSecure => new LoginSeals(accounts.Logins, isSecure), settings.Issuer, provider, logouts, identity, whoAmI, _time, _loggers.CreateLogger<SessionLogins>());
+    }
+
+    private static IReadOnlyList<string> Origins(PosternOptions options) => [.. options.Engines.Prefect.Select(engine => engine.Ui).OfType<string>()];
 
     private TemporalEngine BuildEngine(TemporalEngineOptions options)
     {

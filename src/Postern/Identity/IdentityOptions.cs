@@ -3,6 +3,7 @@ using Postern.Identity.Certificates;
 using Postern.Identity.Federated;
 using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
+using Postern.Identity.Session;
 
 namespace Postern.Identity;
 
@@ -26,6 +27,9 @@ internal sealed record IdentityOptions
 
     /// <summary>Which kinds of credential namespaces take. Default: every kind, everywhere.</summary>
     public IReadOnlyList<NamespaceCredentialOptions> Namespaces { get; init; } = [];
+
+    /// <summary>Sessions of people in browsers, where an engine's pages are served (its <c>ui</c>).</summary>
+    public SessionsOptions Sessions { get; init; } = new();
 
     /// <summary>Whose names callers can have: every source that names callers itself, and <c>postern</c> where the gate keeps accounts.</summary>
     internal IReadOnlyList<string> CallerIssuers() =>

@@ -3,6 +3,7 @@ using Postern.Identity.Certificates;
 using Postern.Identity.Federated;
 using Postern.Identity.Introspection;
 using Postern.Identity.Jwt;
+using Postern.Identity.Session;
 using Postern.Model;
 
 namespace Postern.Identity;
@@ -37,6 +38,7 @@ internal static class IdentityValidator
 
         FederatedValidator.Validate(options, $"{path}.federated", problems);
         IntrospectionValidator.Validate(options.Introspection, $"{path}.introspection", problems);
+        SessionsValidator.Validate(options.Sessions, $"{path}.sessions", problems);
         CertificateValidator.Validate(options, $"{path}.certificates", problems);
     }
 

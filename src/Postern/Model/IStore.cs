@@ -75,6 +75,18 @@ internal interface IStore : IAsyncDisposable
     /// <summary>Ends a session. False: it had ended, or there is none.</summary>
     Task<bool> EndFamilyAsync(string id, DateTimeOffset at, CancellationToken cancellation);
 
+    // Sessions of browsers.
+
+    Task<WriteResult> CreateAsync(BrowserSession session, CancellationToken cancellation);
+
+    Task<WriteResult> UpdateAsync(BrowserSession session, CancellationToken cancellation);
+
+    /// <summary>Ends sessions, on every gate. Null: none of them was left.</summary>
+    Task<StoreRevision?> EndSessionsAsync(IReadOnlyCollection<string> ids, CancellationToken cancellation);
+
+    /// <summary>For a cookie whose session this gate hasn't heard of yet.</summary>
+    Task<BrowserSession?> BrowserSessionAsync(string id, CancellationToken cancellation);
+
     // What is good once.
 
     /// <summary>False: the id or the hash is in use within its kind, used up or not. For a <c>jti</c> that is all: who put it may go on.</summary>

@@ -1,7 +1,7 @@
 namespace Postern.Model;
 
 /// <summary>What is good for one use. The names are written in the store.</summary>
-internal enum OneTimeKind : byte { AuthorizationCode, DeviceCode, BootstrapToken, BreakGlass, ClientAssertion }
+internal enum OneTimeKind : byte { AuthorizationCode, DeviceCode, BootstrapToken, BreakGlass, ClientAssertion, LogoutToken }
 
 /// <summary>Something that exactly one of all gates may use, once.</summary>
 internal sealed record OneTime

@@ -6,7 +6,7 @@ namespace Postern.Model;
 internal readonly record struct StoreRevision(string Store, long Number);
 
 /// <summary>What kind of row is gone.</summary>
-internal enum StoredKind : byte { Account, Key, User, Revocation }
+internal enum StoredKind : byte { Account, Key, User, Revocation, BrowserSession }
 
 /// <summary>A row that is gone. A revocation's id is <see cref="Revocation.Id"/>.</summary>
 internal readonly record struct StoreDeletion(StoredKind Kind, string Id);
@@ -26,10 +26,13 @@ internal sealed record StoreChanges
 
     public IReadOnlyList<LocalUser> Users { get; init; } = [];
 
+    /// <summary>May hold some that have ended by themselves; the store forgets those without a word.</summary>
+    public IReadOnlyList<BrowserSession> BrowserSessions { get; init; } = [];
+
     /// <summary>May hold some that have ended (<see cref="Revocation.Until"/>); the store forgets those without a word.</summary>
     public IReadOnlyList<Revocation> Revocations { get; init; } = [];
 
     public IReadOnlyList<StoreDeletion> Deletions { get; init; } = [];
 
-    public bool IsEmpty => !IsWhole && Accounts.Count + Keys.Count + Users.Count + Revocations.Count + Deletions.Count == 0;
+    public bool IsEmpty => !IsWhole && Accounts.Count + Keys.Count + Users.Count + Revocations.Count + BrowserSessions.Count + Deletions.Count == 0;
 }

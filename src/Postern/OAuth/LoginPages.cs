@@ -77,7 +77,8 @@ internal static class LoginPages
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
     }
 
-    private static async Task WriteAsync(HttpContext context, int status, string title, string body, string? waiting = null)
+    /// <summary>A page of the gate's own.</summary>
+    public static async Task WriteAsync(HttpContext context, int status, string title, string body, string? waiting = null)
     {
         var headers = context.Response.Headers;
         context.Response.StatusCode = status;
@@ -86,7 +87,7 @@ internal static class LoginPages
         headers.ContentSecurityPolicy = $"default-src 'none'; style-src {s_style}; form-action 'self'{Further(waiting)}; frame-ancestors 'none'; base-uri 'none'";
         headers.XFrameOptions = "DENY";
         headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
+        headers.TryAdd("Referrer-Policy", "no-referrer");
         var page = $"""
             <!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{Text(title)}</title>
             <style>{Style}</style></head><body><main>

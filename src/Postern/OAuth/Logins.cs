@@ -19,10 +19,16 @@ internal sealed class Logins(SignIns signIns, IStore store, TokensOptions option
     /// <summary>The one client that people log in with. It is public: what proves it is where it waits, and PKCE.</summary>
     public const string Client = "postern-cli";
 
-    private const int LongestState = 1024;
+    /// <summary>The gate itself on the hosts of engines' pages, where a code becomes a session's cookie and never a token.</summary>
+    public const string PagesClient = "postern-pages";
+
+    private const int LongestState = 2048;
     private static readonly TimeSpan s_codeLife = TimeSpan.FromMinutes(1);
     // What OpenID Connect clients ask for out of habit; it neither gives nor takes anything here.
     private static readonly string[] s_habits = ["openid", "profile", "email", "offline_access"];
+
+    /// <summary>Where the hosts of engines' pages wait for codes.</summary>
+    public IReadOnlyCollection<string> Pages { get; init; } = [];
 
     public static IReadOnlyList<string> Scopes(string? scope)
     {
@@ -37,7 +43,7 @@ internal sealed class Logins(SignIns signIns, IStore store, TokensOptions option
         var query = context.Request.Query;
         string? One(string name) => query[name] is { Count: 1 } value && value[0] is { Length: > 0 } text ? text : null;
         // Until it is known where the client waits, and that it does so itself, nobody is sent anywhere.
-        if (One("client_id") != Client || One("redirect_uri") is not { } redirect || !IsLoopback(redirect))
+        if (One("redirect_uri") is not { } redirect || One("client_id") is not { } client || !(client == Client ? IsLoopback(redirect) : client == PagesClient && Pages.Contains(redirect)))
         {
             await LoginPages.MessageAsync(context, 400, "This login can't begin", "The program that sent you here isn't known, or doesn't wait on this machine.");
             return;
@@ -64,7 +70,7 @@ internal sealed class Logins(SignIns signIns, IStore store, TokensOptions option
 
             request = new LoginRequest
             {
-                ClientId = Client, RedirectUri = redirect, State = state, Challenge = One("code_challenge"), Scopes = Scopes(One("scope")),
+                ClientId = client, RedirectUri = redirect, State = state, Challenge = One("code_challenge"), Scopes = Scopes(One("scope")),
                 Audiences = [.. query["resource"].Concat(query["audience"]).OfType<string>().Where(audience => audience.Length > 0)],
             };
         }
@@ -80,26 +86,38 @@ internal sealed class Logins(SignIns signIns, IStore store, TokensOptions option
     /// <summary>The grant: a code becomes a session, once.</summary>
     public async ValueTask<JsonObject> RedeemAsync(OAuthForm form, OAuthClient client)
     {
-        var id = LoginSeals.HashOf(form.Required("code"));
-        var item = await store.OneTimeAsync(OneTimeKind.AuthorizationCode, id, form.Cancellation);
+        if (client.Id == PagesClient)
+        {
+            throw OAuthException.InvalidClient("The client gets no tokens.");
+        }
+
+        var code = await TakeAsync(form.Required("code"), client.Id, form["redirect_uri"], form["code_verifier"], form.Cancellation);
+        return await sessions.BeginAsync(code.Session, Grant, code.Login, code.Request.ClientId, code.Request.Scopes, code.Request.Audiences, form);
+    }
+
+    /// <summary>Uses up a code, once, for the client that it was made for.</summary>
+    public async ValueTask<LoginCode> TakeAsync(string text, string? client, string? redirect, string? verifier, CancellationToken cancellation)
+    {
+        var id = LoginSeals.HashOf(text);
+        var item = await store.OneTimeAsync(OneTimeKind.AuthorizationCode, id, cancellation);
         if (item is null || JsonSerializer.Deserialize(item.Data, LoginJson.Default.LoginCode) is not { } code)
         {
             throw OAuthException.InvalidGrant("The code isn't known: run postern login.");
         }
 
         // Before it is used up: a wrong guess must not spend it, and can't be repeated for long.
-        if (client.Id != code.Request.ClientId || form["redirect_uri"] != code.Request.RedirectUri || !Pkce.Proves(form["code_verifier"], code.Request.Challenge ?? ""))
+        if (client != code.Request.ClientId || redirect != code.Request.RedirectUri || !Pkce.Proves(verifier, code.Request.Challenge ?? ""))
         {
             throw OAuthException.InvalidGrant("The code was made for another client, redirect_uri or code_verifier.");
         }
 
-        switch (await store.TakeAsync(OneTimeKind.AuthorizationCode, id, time.GetUtcNow(), form.Cancellation))
+        switch (await store.TakeAsync(OneTimeKind.AuthorizationCode, id, time.GetUtcNow(), cancellation))
         {
             case TakeResult.Taken:
-                return await sessions.BeginAsync(code.Session, Grant, code.Login, code.Request.ClientId, code.Request.Scopes, code.Request.Audiences, form);
+                return code;
             case TakeResult.Used:
                 // RFC 6749 §4.1.2: somebody has it twice.
-                await sessions.EndAsync(code.Session, form.Cancellation);
+                await sessions.EndAsync(code.Session, cancellation);
                 throw OAuthException.InvalidGrant("The code was used before, so that its session was ended: run postern login.");
             default:
                 throw OAuthException.InvalidGrant("The code has expired: run postern login.");

@@ -32,6 +32,9 @@ internal sealed record GateState(
     /// <summary>The gate's own authorization server; null where none is configured.</summary>
     public AuthorizationServer? Authorization { get; init; }
 
+    /// <summary>People's sessions at engines' pages; null where no engine has any.</summary>
+    public SessionLogins? Sessions { get; init; }
+
     public IReadOnlyList<IPNetwork> TrustedProxies { get; } = [.. Options.TrustedProxies.Select(network => IPNetwork.Parse(network))];
 
     /// <summary>

@@ -41,6 +41,12 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
             return;
         }
 
+        if (context.State.Sessions is { } sessions && SessionLogins.Serves(context.Request.RawTarget))
+        {
+            await sessions.AnswerAsync(context.Features, context.Request.RawTarget, context.Source);
+            return;
+        }
+
         if (context.State.Prefect.Count > 0 && !GrpcResponder.IsGrpc(context.RequestHeaders) && context.State.PrefectFor(context.RequestHeaders.Host.Count == 1 ? context.RequestHeaders.Host[0] : null) is { } prefect)
         {
             await stages.Prefect.AnswerAsync(context.Features, context.State, prefect, context.Source);

@@ -67,6 +67,7 @@ internal abstract partial class SqlStore
         rows += await session.ExecuteAsync("DELETE FROM revocations WHERE until_at < @Ended", arguments);
         rows += await session.ExecuteAsync("DELETE FROM one_time WHERE expires_at < @Ended", arguments);
         rows += await session.ExecuteAsync("DELETE FROM refresh_families WHERE expires_at < @Old OR ended_at < @Old", arguments);
+        rows += await session.ExecuteAsync("DELETE FROM browser_sessions WHERE expires_at < @Ended", arguments);
         rows += await session.ExecuteAsync("DELETE FROM key_uses WHERE key_id NOT IN (SELECT id FROM api_keys)");
         return (rows, rows > 0);
     }, cancellation);

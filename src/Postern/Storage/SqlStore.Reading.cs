@@ -58,6 +58,7 @@ internal abstract partial class SqlStore
             Accounts = await session.EachAsync("SELECT data FROM accounts" + where, arguments, StoredJson.Read<Account>),
             Keys = await session.EachAsync("SELECT data FROM api_keys" + where, arguments, StoredJson.Read<ApiKey>),
             Users = await session.EachAsync("SELECT data FROM users" + where, arguments, StoredJson.Read<LocalUser>),
+            BrowserSessions = await session.EachAsync("SELECT data FROM browser_sessions" + where, arguments, StoredJson.Read<BrowserSession>),
             Revocations = [.. revocations.Select(row => row.ToRevocation())],
             Deletions = [.. deletions.Select(row => new StoreDeletion(Named<StoredKind>(row.Kind), row.Id))],
         };

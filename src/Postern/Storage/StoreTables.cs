@@ -13,6 +13,7 @@ internal sealed record StoreTable(string Name, IReadOnlyList<string> Columns)
         new("revocations", ["kind", "value", "revoked_at", "until_at", "revoked_by", "revision"]),
         new("tombstones", ["kind", "id", "revision", "deleted_at"]),
         new("refresh_families", ["id", "caller_name", "caller", "client_id", "scope", "audiences", "current_hash", "previous_hash", "created_at", "expires_at", "last_used_at", "ended_at"]),
+        new("browser_sessions", ["id", "version", "revision", "expires_at", "data"]),
         new("one_time", ["kind", "id", "hash", "data", "version", "expires_at", "used_at"]),
     ];
 

@@ -7,14 +7,10 @@ internal static class TokensValidator
 {
     public static void Validate(TokensOptions options, string path, Problems problems)
     {
-        if (options.Issuer.Length > 0 && !IsOrigin(options.Issuer))
+        // Compared as text by whoever verifies a token: one way to write it.
+        if (options.Issuer.Length > 0 && !Addresses.IsOrigin(options.Issuer))
         {
             problems.Error($"{path}.issuer", $"{problems.Written($"{path}.issuer")} can't be what tokens are issued by; write https:// with a host, and a port where it isn't 443 (http:// only on loopback), nothing behind it");
         }
     }
-
-    // Compared as text by whoever verifies a token: one way to write it.
-    private static bool IsOrigin(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && text == url.GetLeftPart(UriPartial.Authority) && url.UserInfo.Length == 0
-        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
 }

@@ -18,6 +18,12 @@ internal sealed record PrefectEngineOptions
     /// <summary>Host names that select this engine. Required for all but one where several are configured.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
+    /// <summary>
+    /// Where people open its pages with a browser: <c>https://prefect.example.com</c>. They then log in through the gate and have sessions there (<c>identity.sessions</c>). Needs a section
+    /// <c>tokens</c>. Default: nobody has; pages and calls need a credential in a header.
+    /// </summary>
+    public string? Ui { get; init; }
+
     /// <summary>TLS towards the server, where its address begins with <c>https</c>. Default: the system's authorities.</summary>
     public UpstreamTlsOptions? Tls { get; init; }
 

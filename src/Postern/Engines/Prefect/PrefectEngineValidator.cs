@@ -13,6 +13,18 @@ internal static class PrefectEngineValidator
             problems.Error($"{path}.address", $"{problems.Written($"{path}.address")} isn't a server's address; write scheme, host and port with no path, such as http://prefect:4200");
         }
 
+        if (options.Ui is { Length: > 0 } ui)
+        {
+            if (!Addresses.IsOrigin(ui))
+            {
+                problems.Error($"{path}.ui", $"{problems.Written($"{path}.ui")} can't be where people open pages; write https:// with a host, and a port where it isn't 443 (http:// only on loopback), nothing behind it");
+            }
+            else if (options.Hosts.Count > 0 && !options.Hosts.Contains(new Uri(ui).Host, StringComparer.OrdinalIgnoreCase))
+            {
+                problems.Error($"{path}.ui", $"is at a host that selects another engine; add {new Uri(ui).Host} to {path}.hosts");
+            }
+        }
+
         if (options.Tls is { } tls)
         {
             UpstreamTlsValidator.Validate(tls, $"{path}.tls", problems);

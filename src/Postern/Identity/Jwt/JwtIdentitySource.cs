@@ -37,6 +37,11 @@ internal sealed class JwtIdentitySource : IIdentitySource
     public async ValueTask<AuthenticationResult> VerifyIdTokenAsync(BearerToken token, string client, CancellationToken cancellation) =>
         _verifier.Takes(token) ? await VerifyAsync(token, client, cancellation) : Refuse("The ID token is of another issuer.", "iss");
 
+    /// <summary>Judges the signature, times and audience of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6), made for one client. What it ends, the caller reads.</summary>
+    public ValueTask<AuthenticToken> VerifyLogoutTokenAsync(BearerToken token, string client, CancellationToken cancellation) =>
+        _verifier.Takes(token) ? _verifier.VerifyAsync(token, cancellation, client, TokenVerifier.LogoutTokenTypes)
+            : new(new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The token is of another issuer.", "iss"));
+
     private async ValueTask<AuthenticationResult> VerifyAsync(BearerToken token, string? client, CancellationToken cancellation)
     {
         var authentic = await _verifier.VerifyAsync(token, cancellation, client);

@@ -32,6 +32,9 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     private static readonly string[] DefaultTypes = ["JWT", "at+jwt"];
     private static readonly string[] IdTokenTypes = ["JWT"];
 
+    /// <summary>Types of logout tokens: the one that their standard names, and what providers wrote before it did.</summary>
+    public static readonly string[] LogoutTokenTypes = ["logout+jwt", "JWT"];
+
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -91,7 +94,8 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     /// <param name="token">The token.</param>
     /// <param name="cancellation">Ends the wait for keys.</param>
     /// <param name="client">Of an ID token, which a login brings and no call does: the client that it must be for, in place of the configured audiences and types.</param>
-    public async ValueTask<AuthenticToken> VerifyAsync(BearerToken token, CancellationToken cancellation, string? client = null)
+    /// <param name="types">Of such a token: the types that it may have.</param>
+    public async ValueTask<AuthenticToken> VerifyAsync(BearerToken token, CancellationToken cancellation, string? client = null, string[]? types = null)
     {
         if (!TokenAlgorithms.IsKnown(token.Algorithm) || token.HasCritical)
         {
@@ -99,7 +103,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
         }
 
         var issuer = _issuers[token.Issuer];
-        if (!(client is null ? IsAccepted(token.Type, issuer.Options.TokenTypes) : IsAccepted(token.Type, IdTokenTypes) || string.IsNullOrEmpty(token.Type)))
+        if (!(client is null ? IsAccepted(token.Type, issuer.Options.TokenTypes) : IsAccepted(token.Type, types ?? IdTokenTypes) || string.IsNullOrEmpty(token.Type)))
         {
             return Refuse("The token is of a type that this gate doesn't accept.", "typ");
         }

@@ -37,6 +37,12 @@ internal sealed class LoginProvider(IssuerOptions options, LoginOptions login, H
         });
     }
 
+    /// <summary>Where the browser is sent to end the session there too (OpenID Connect RP-Initiated Logout 1.0); null where the provider has no such place. Throws as <see cref="AddressAsync"/> does.</summary>
+    public async Task<string?> LogoutAddressAsync(string redirect, CancellationToken cancellation) =>
+        (await DiscoverAsync(cancellation)).EndSessionEndpoint is { } address
+            ? QueryHelpers.AddQueryString(address, new Dictionary<string, string?> { ["client_id"] = login.ClientId, ["post_logout_redirect_uri"] = redirect })
+            : null;
+
     /// <summary>Who logged in. Throws as <see cref="AddressAsync"/> does.</summary>
     public async Task<AuthenticationResult> RedeemAsync(string code, string redirect, string nonce, string verifier, CancellationToken cancellation)
     {
@@ -128,11 +134,12 @@ internal sealed class LoginProvider(IssuerOptions options, LoginOptions login, H
             }
         }
 
+        var logout = Uri.TryCreate(document.EndSessionEndpoint, UriKind.Absolute, out var end) && KeySetSource.IsTrusted(end, options.Issuer) ? document.EndSessionEndpoint : null;
         var methods = document.TokenEndpointAuthMethodsSupported;
-        return _discovered = new Discovered(document.AuthorizationEndpoint, document.TokenEndpoint, methods.Count == 0 || methods.Contains("client_secret_basic"), time.GetTimestamp());
+        return _discovered = new Discovered(document.AuthorizationEndpoint, document.TokenEndpoint, logout, methods.Count == 0 || methods.Contains("client_secret_basic"), time.GetTimestamp());
     }
 
     private static AuthenticationResult Refuse(string text, string detail) => new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
 
-    private sealed record Discovered(string AuthorizationEndpoint, string TokenEndpoint, bool TakesBasic, long At);
+    private sealed record Discovered(string AuthorizationEndpoint, string TokenEndpoint, string? EndSessionEndpoint, bool TakesBasic, long At);
 }
