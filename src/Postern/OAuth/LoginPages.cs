@@ -101,7 +101,7 @@ internal static class LoginPages
     }
 
     // Browsers hold a form to this on the way to the program that waits too. The policy's grammar has no addresses of IPv6.
-    private static string Further(string? waiting) => waiting is null ? "" : new Uri(waiting) is { HostNameType: UriHostNameType.IPv4 } url ? $" {url.GetLeftPart(UriPartial.Authority)}" : " http:";
+    private static string Further(string? waiting) => waiting is null ? "" : new Uri(waiting) is { HostNameType: not UriHostNameType.IPv6 } url ? $" {url.GetLeftPart(UriPartial.Authority)}" : " http:";
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

@@ -23,6 +23,9 @@ internal sealed class TestLogins(TestIssuer issuer)
 
     public TestKey? Key { get; set; }
 
+    /// <summary>The provider's own session of who logs in.</summary>
+    public string Session { get; set; } = "session-at-the-provider";
+
     /// <summary>Says no to everybody.</summary>
     public bool Refuses { get; set; }
 
@@ -66,7 +69,7 @@ internal sealed class TestLogins(TestIssuer issuer)
         var token = issuer.Mint(
             claims =>
             {
-                (claims["aud"], claims["nonce"], claims["groups"]) = (ClientId, known.Nonce, new JsonArray("payments"));
+                (claims["aud"], claims["nonce"], claims["groups"], claims["sid"]) = (ClientId, known.Nonce, new JsonArray("payments"), Session);
                 Claims?.Invoke(claims);
             },
             header: Header, key: Key);

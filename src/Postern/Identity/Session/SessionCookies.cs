@@ -61,45 +61,6 @@ internal static class SessionCookies
         return true;
     }
 
-    /// <summary>The values of <c>Cookie</c> without the gate's own cookies, for the engine; empty where nothing is left.</summary>
-    public static StringValues Without(StringValues cookie)
-    {
-        var lines = new List<string>();
-        foreach (var line in cookie)
-        {
-            if (line is null)
-            {
-                continue;
-            }
-
-            if (!line.Contains(Name, StringComparison.OrdinalIgnoreCase))
-            {
-                lines.Add(line);
-                continue;
-            }
-
-            var kept = line.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(pair => !IsOwn(pair));
-            if (string.Join("; ", kept) is { Length: > 0 } rest)
-            {
-                lines.Add(rest);
-            }
-        }
-
-        return new StringValues([.. lines]);
-    }
-
-    // The session's and the login's, under either name.
-    private static bool IsOwn(string pair)
-    {
-        var name = pair.AsSpan(0, pair.IndexOf('=') is var at and >= 0 ? at : pair.Length).Trim();
-        if (name.StartsWith(HostPrefix, StringComparison.OrdinalIgnoreCase))
-        {
-            name = name[HostPrefix.Length..];
-        }
-
-        return name.Equals(Name, StringComparison.OrdinalIgnoreCase) || name.StartsWith(Name + "-", StringComparison.OrdinalIgnoreCase);
-    }
-
     private static bool IsNamed(ReadOnlySpan<char> pair, string name) => pair.Length > name.Length && pair[name.Length] == '=' && pair.StartsWith(name, StringComparison.Ordinal);
 
     private static bool IsSecure(string origin) => origin.StartsWith("https:", StringComparison.Ordinal);
