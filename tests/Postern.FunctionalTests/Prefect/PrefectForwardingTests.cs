@@ -29,7 +29,7 @@ public sealed class PrefectForwardingTests
         Assert.Equal(["prefect_ui_version=v1"], All(sent, "cookie"));
         Assert.Equal(["0.8.4"], All(sent, "x-prefect-api-version"));
         Assert.Equal([gate.Address], All(sent, "host"));
-        Assert.Empty(sent.Headers.Where(header => header.Value.Contains("forged", StringComparison.Ordinal) || header.Name.Contains("automation", StringComparison.OrdinalIgnoreCase)));
+        Assert.DoesNotContain(sent.Headers, header => header.Value.Contains("forged", StringComparison.Ordinal) || header.Name.Contains("automation", StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]
