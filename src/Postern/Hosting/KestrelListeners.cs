@@ -41,6 +41,7 @@ internal sealed class KestrelListeners : IAsyncDisposable
             .ConfigureWebHost(web => web
                 .UseKestrelCore()
                 .UseKestrelHttpsConfiguration()
+                .UseSockets(sockets => sockets.UnsafePreferInlineScheduling = Environment.GetEnvironmentVariable("X_INLINE") == "1")
                 .UseSetting(WebHostDefaults.PreventHostingStartupKey, "true")
                 .ConfigureKestrel(kestrel => Configure(kestrel, listeners, certificates, limits))
                 .Configure(static _ => { }))
