@@ -42,6 +42,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
         Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
         Accounts = options.Identity.KeepsAccounts ? new AccountStore(options, time, loggers) : null;
+        Authorizations = Accounts is null ? null : new OAuthRecords(Audit, Metrics.Meter, Accounts.Directory, time);
         Owned = new OwnedQueues(time);
         Wheel = new DeadlineWheel(time);
         Metrics.Meter.CreateObservableGauge("postern.upstream.connections", () => _pools.Values.Sum(entry => entry.Pool.Lanes.Count), "{connection}", "Connections to engines");
@@ -69,6 +70,9 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     /// <summary>The gate's own accounts; null where it keeps none.</summary>
     public AccountStore? Accounts { get; }
+
+    /// <summary>What is kept of requests for tokens; null where the gate keeps no accounts.</summary>
+    public OAuthRecords? Authorizations { get; }
 
     public DeadlineWheel Wheel { get; }
 
@@ -159,25 +163,25 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     private AuthorizationServer? BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
-        if (options.Tokens is not { } settings || Accounts is not { } accounts || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
+        if (options.Tokens is not { } settings || Accounts is not { } accounts || Authorizations is not { } records || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
             return null;
         }
 
         var logger = _loggers.CreateLogger<AuthorizationServer>();
         var tokens = new AccessTokens(keys, settings.Issuer);
-        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
+        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, records, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
         var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
-        var signIns = new SignIns(BuildProvider(options, identity), accounts.Passwords, accounts.Directory, seals, settings, _time, logger);
+        var signIns = new SignIns(BuildProvider(options, identity), accounts.Passwords, accounts.Directory, seals, settings, records, _time, logger);
         var logins = new Logins(signIns, accounts.Store, settings, sessions, _time);
-        var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, _time);
+        var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, new DevicePolls(_time), _time);
         signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
         signIns.Failed = logins.FailAsync;
         var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
-        return new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices,
+        return new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, records,
             (caller, from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow())), _time, logger);
     }
 
