@@ -170,6 +170,7 @@ internal sealed partial class TokenIssuer(
         {
             Principal = isOwn ? directory.FindNamed(caller.Subject)?.Id ?? throw OAuthException.InvalidGrant("Whoever the token was asked for is gone.") : null,
             SessionVersion = order.Origin?.SessionVersion,
+            Sessions = order.Origin?.Sessions ?? [],
             Issuer = isOwn ? null : caller.Issuer,
             Subject = isOwn ? null : caller.Subject,
             Display = isOwn || caller.DisplayName == caller.Subject ? null : caller.DisplayName,
