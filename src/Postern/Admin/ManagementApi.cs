@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -18,7 +19,7 @@ namespace Postern.Admin;
 /// The management API: every call meets the same steps (the exact path, the caller, the policy, the record), and only then the endpoint that answers it. Served on
 /// the admin listener alone.
 /// </summary>
-internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audit, AccountStore? accounts, TimeProvider time, ILogger<ManagementApi> logger)
+internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audit, Meter meter, AccountStore? accounts, TimeProvider time, ILogger<ManagementApi> logger)
 {
     /// <summary>What stands for the engine in policy tests and records.</summary>
     public const string Engine = "postern";
@@ -26,6 +27,8 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
     private static readonly Refusal NotRecorded = new(RefusalReason.CannotTell, "The call can't be recorded at the moment, and what can't be recorded is not done.", "audit");
 
     private static readonly string[] Secrets = [ApiKeyText.Prefix, BootstrapToken.Prefix, BreakGlassCredential.Prefix, "eyJ"];
+
+    private readonly Counter<long> _calls = meter.CreateCounter<long>("postern.management.calls", "{call}", "Calls of the management API that ended");
 
     // What proves itself without a source of identity is bounded here, as those bound theirs.
     private readonly FailedAttempts _failed = new(time);
@@ -200,6 +203,8 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
             Fill(ref record, call);
         }
 
+        // Calls of unknown paths share one name.
+        _calls.Add(1, new("operation", call?.Route.Operation ?? "unknown"), new KeyValuePair<string, object?>("status", answer.Status));
         record.GrpcStatus = answer.Status;
         record.Refusal = answer.Refusal?.Reason;
         record.Detail = answer.Refusal?.Detail ?? answer.Detail;

@@ -48,6 +48,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Keys = new SigningKeys(Path.Combine(options.Data, "keys", "engine"), time, loggers.CreateLogger<SigningKeys>());
         Seals = new SealKeys(Path.Combine(options.Data, "keys", "seal"), time, loggers.CreateLogger<SealKeys>());
         Accounts = options.Identity.KeepsAccounts ? new AccountStore(options, time, loggers) : null;
+        Authorizations = Accounts is null ? null : new OAuthRecords(Audit, Metrics.Meter, Accounts.Directory, time);
         Owned = new OwnedQueues(time);
         Wheel = new DeadlineWheel(time);
         _prefect = new PrefectServers(Metrics, time, loggers);
@@ -76,6 +77,9 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     /// <summary>The gate's own accounts; null where it keeps none.</summary>
     public AccountStore? Accounts { get; }
+
+    /// <summary>What is kept of requests for tokens; null where the gate keeps no accounts.</summary>
+    public OAuthRecords? Authorizations { get; }
 
     public DeadlineWheel Wheel { get; }
 
@@ -179,28 +183,28 @@ internal sealed class GateRuntime : IAsyncDisposable
 
     private (AuthorizationServer?, SessionLogins?) BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
-        if (options.Tokens is not { } settings || Accounts is not { } accounts || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
+        if (options.Tokens is not { } settings || Accounts is not { } accounts || Authorizations is not { } records || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
             return default;
         }
 
         var logger = _loggers.CreateLogger<AuthorizationServer>();
         var tokens = new AccessTokens(keys, settings.Issuer);
-        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name), .. options.Engines.Prefect.Select(engine => engine.Name)], accounts.Directory, Audit, _time, logger);
+        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name), .. options.Engines.Prefect.Select(engine => engine.Name)], accounts.Directory, records, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
         var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
         var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
         var provider = BuildProvider(options, identity);
-        var signIns = new SignIns(provider, accounts.Passwords, accounts.Directory, seals, settings, _time, logger);
+        var signIns = new SignIns(provider, accounts.Passwords, accounts.Directory, seals, settings, records, _time, logger);
         var logins = new Logins(signIns, accounts.Store, settings, sessions, _time) { Pages = [.. Origins(options).Select(origin => origin + SessionPaths.Callback)] };
-        var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, _time);
+        var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, new DevicePolls(_time), _time);
         signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
         signIns.Failed = logins.FailAsync;
         var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
         byte[] WhoAmI(Caller caller, System.Net.IPAddress? from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow()));
         return (
-            new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, WhoAmI, _time, logger),
+            new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, records, WhoAmI, _time, logger),
             BuildSessions(options, settings, accounts, identity, source, logins, provider, WhoAmI));
     }
 

@@ -229,7 +229,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
 
         // A gate whose issuer is away starts all the same and says cannot-tell; but calls of the first second shouldn't when it isn't.
         await Task.WhenAny(Task.WhenAll(_identity.FirstFetch, _runtime.FirstResolve), Task.Delay(FirstKeysWithin, _time, cancellation));
-        var management = new ManagementApi(() => _stages.State, _runtime.Audit, _runtime.Accounts, _time, _loggers.CreateLogger<ManagementApi>());
+        var management = new ManagementApi(() => _stages.State, _runtime.Audit, _runtime.Metrics.Meter, _runtime.Accounts, _time, _loggers.CreateLogger<ManagementApi>());
         var surface = new AdminSurface(Ready, _runtime.Metrics.WriteText, Pollers, ReloadAsync, management.HandleAsync, () => _runtime.Keys.PublicSet, () => _runtime.CallerKeys?.PublicSet ?? default);
         _admin = await AdminServer.StartAdminAsync(loaded.Options.Admin.Address, surface, withKeys: loaded.Options.Keys is null, _loggers, cancellation);
         if (loaded.Options.Keys is { } keys)
@@ -294,6 +294,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         // What a gate goes on without is no reason to take it out of rotation, but it must be seen where one looks.
         var isReady = missing.Count == 0;
         missing.AddRange(_runtime.Accounts?.Notes() ?? []);
+        missing.AddRange(_identity.Notes());
         if (_lastReloadProblem is { } problem)
         {
             missing.Add($"last reload refused, the configuration before it is in use: {problem}");

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
 using Postern.Identity.Certificates;
+using Postern.Identity.Introspection;
 using Postern.Model;
 
 namespace Postern.Identity;
@@ -51,6 +52,9 @@ internal sealed class IdentitySources : IAsyncDisposable
 
     /// <summary>What the sources lack to answer, for readiness.</summary>
     public IEnumerable<string> Missing() => _sources.SelectMany(source => source.Missing());
+
+    /// <summary>What doesn't keep the gate from serving others and should be seen all the same.</summary>
+    public IEnumerable<string> Notes() => Source<IntrospectionIdentitySource>()?.Notes() ?? [];
 
     /// <summary>Whether an address has failed too often lately for anything of it to be verified.</summary>
     public bool IsExhausted(IPAddress? source) => _failed.IsExhausted(source);

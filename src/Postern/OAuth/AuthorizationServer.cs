@@ -16,7 +16,7 @@ namespace Postern.OAuth;
 /// identity sources say, as for every call.
 /// </summary>
 internal sealed partial class AuthorizationServer(
-    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, SignIns signIns, Logins logins, DeviceLogins devices, Func<Caller, IPAddress?, byte[]> whoAmI, TimeProvider time, ILogger logger)
+    AccessTokens tokens, IdentitySources identity, OAuthClients clients, TokenGrants grants, TokenStatus status, SignIns signIns, Logins logins, DeviceLogins devices, OAuthRecords records, Func<Caller, IPAddress?, byte[]> whoAmI, TimeProvider time, ILogger logger)
 {
     private const string NoStore = "no-store";
 
@@ -26,9 +26,10 @@ internal sealed partial class AuthorizationServer(
     public async Task AnswerAsync(IFeatureCollection features, string target, IPAddress? source)
     {
         var context = new DefaultHttpContext(features);
+        var asked = new Asked();
         try
         {
-            await AnswerAsync(context, PathOf(target), source);
+            await AnswerAsync(context, PathOf(target), source, asked);
         }
         catch (OAuthException e)
         {
@@ -37,17 +38,20 @@ internal sealed partial class AuthorizationServer(
                 identity.NoteFailure(source);
             }
 
-            if (e.Code != "authorization_pending")
+            if (e.Code is not ("authorization_pending" or "slow_down"))
             {
                 Log.Refused(logger, PathOf(target), e.Code, e.Message, source);
+                records.Refused(PathOf(target), e.Code, e.Status, e.Message, source, asked.Client);
             }
 
             await RefuseAsync(context, PathOf(target), e);
         }
         catch (StoreUnavailableException e)
         {
+            var refusal = OAuthException.Unavailable("Sessions can't be looked up at the moment; try again.");
             Log.StoreAway(logger, PathOf(target), e.Message);
-            await RefuseAsync(context, PathOf(target), OAuthException.Unavailable("Sessions can't be looked up at the moment; try again."));
+            records.Refused(PathOf(target), refusal.Code, refusal.Status, "the store is away", source, asked.Client);
+            await RefuseAsync(context, PathOf(target), refusal);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -56,12 +60,14 @@ internal sealed partial class AuthorizationServer(
         }
         catch (Exception e) when (e is not OutOfMemoryException && !context.Response.HasStarted)
         {
+            var refusal = new OAuthException("server_error", "Something went wrong in the gate.", StatusCodes.Status500InternalServerError);
             Log.Bug(logger, PathOf(target), e);
-            await RefuseAsync(context, PathOf(target), new OAuthException("server_error", "Something went wrong in the gate.", StatusCodes.Status500InternalServerError));
+            records.Refused(PathOf(target), refusal.Code, refusal.Status, e.GetType().Name, source, asked.Client);
+            await RefuseAsync(context, PathOf(target), refusal);
         }
     }
 
-    private async Task AnswerAsync(HttpContext context, string path, IPAddress? source)
+    private async Task AnswerAsync(HttpContext context, string path, IPAddress? source, Asked asked)
     {
         var isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
         switch (path)
@@ -98,6 +104,7 @@ internal sealed partial class AuthorizationServer(
             return;
         }
 
+        asked.Client = form["client_id"] ?? OAuthClients.NamedInHeader(form);
         var client = await clients.AuthenticateAsync(form);
         switch (path)
         {
@@ -232,6 +239,12 @@ internal sealed partial class AuthorizationServer(
         {
             await context.Response.BodyWriter.WriteAsync(bytes, context.RequestAborted);
         }
+    }
+
+    // For the record of what is refused.
+    private sealed class Asked
+    {
+        public string? Client { get; set; }
     }
 
     private static string PathOf(string target) => target.IndexOf('?', StringComparison.Ordinal) is var query and >= 0 ? target[..query] : target;

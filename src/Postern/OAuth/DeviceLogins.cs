@@ -10,11 +10,10 @@ namespace Postern.OAuth;
 /// <summary>
 /// Logins for what has no browser (RFC 8628): a terminal shows a short code, its user enters that in any browser, logs in there, is shown who asked, and confirms.
 /// </summary>
-internal sealed class DeviceLogins(SignIns signIns, LoginSeals seals, IStore store, TokensOptions options, Sessions sessions, TimeProvider time)
+internal sealed class DeviceLogins(SignIns signIns, LoginSeals seals, IStore store, TokensOptions options, Sessions sessions, DevicePolls polls, TimeProvider time)
 {
     public const string Grant = "urn:ietf:params:oauth:grant-type:device_code";
 
-    private const int IntervalSeconds = 5;
     private const int CodeLength = 8;
     // RFC 8628 §6.1: without vowels and look-alikes; 20^8, for ten minutes, with failed attempts counted.
     private const string Alphabet = "BCDFGHJKLMNPQRSTVWXZ";
@@ -52,7 +51,7 @@ internal sealed class DeviceLogins(SignIns signIns, LoginSeals seals, IStore sto
             ["verification_uri"] = page,
             ["verification_uri_complete"] = $"{page}?user_code={Shown(code)}",
             ["expires_in"] = (long)s_within.TotalSeconds,
-            ["interval"] = IntervalSeconds,
+            ["interval"] = (long)DevicePolls.Interval.TotalSeconds,
         };
     }
 
@@ -128,8 +127,12 @@ internal sealed class DeviceLogins(SignIns signIns, LoginSeals seals, IStore sto
 
         if (device.Login is not { } login)
         {
-            throw new OAuthException("authorization_pending", "Nobody has confirmed it yet.");
+            throw polls.IsTooSoon(id)
+                ? new OAuthException("slow_down", "Nobody has confirmed it yet; ask five seconds less often.")
+                : new OAuthException("authorization_pending", "Nobody has confirmed it yet.");
         }
+
+        polls.Forget(id);
 
         return await store.TakeAsync(OneTimeKind.DeviceCode, id, time.GetUtcNow(), form.Cancellation) is TakeResult.Taken
             ? await sessions.BeginAsync(RefreshTokens.NewFamily(), Grant, login, device.Request.ClientId, device.Request.Scopes, device.Request.Audiences, form)

@@ -93,6 +93,19 @@ internal sealed class OAuthClients(IdentitySources identity, AccountDirectory di
         return refusal.Text.StartsWith(Words, StringComparison.Ordinal) ? refusal.Text[Words.Length..] : refusal.Text;
     }
 
+    /// <summary>The client that the header names, proved or not; null where none can be read.</summary>
+    public static string? NamedInHeader(OAuthForm form)
+    {
+        try
+        {
+            return form.Authorization.Count == 0 ? null : ReadBasic(form).Id;
+        }
+        catch (OAuthException)
+        {
+            return null;
+        }
+    }
+
     // RFC 6749 §2.3.1: both halves are form-encoded within. An empty secret is none: some clients write the header for a public client too.
     private static (string? Id, string? Secret) ReadBasic(OAuthForm form)
     {

@@ -21,6 +21,7 @@ internal sealed class Sessions(
 
     private const string LogIn = "The session has ended: run postern login.";
     private const int MostTries = 5;
+    private const int DeepestFork = 4;
 
     /// <summary>Begins a session and answers with its first tokens.</summary>
     /// <param name="id">The session's id.</param>
@@ -63,7 +64,7 @@ internal sealed class Sessions(
                 throw OAuthException.InvalidClient("The refresh token was issued to another client.");
             }
 
-            if (HasEnded(family))
+            if (await HasEndedAsync(family, form.Cancellation))
             {
                 throw OAuthException.InvalidGrant(LogIn);
             }
@@ -88,7 +89,7 @@ internal sealed class Sessions(
 
     /// <summary>
     /// A second session of the same login, for another program of the same person (RFC 8693): two that rotate one refresh token would end it for each other. It uses
-    /// nothing up, has no more than the first and ends when that would.
+    /// nothing up, has no more than the first, and ends with it: when that would, and when that is revoked.
     /// </summary>
     public async ValueTask<JsonObject> ForkAsync(OAuthForm form, OAuthClient client)
     {
@@ -105,16 +106,21 @@ internal sealed class Sessions(
             throw OAuthException.InvalidClient("The refresh token was issued to another client.");
         }
 
-        if (HasEnded(family) || !(texts.Is(token, family.CurrentHash) || texts.Is(token, family.PreviousHash)))
+        if (await HasEndedAsync(family, form.Cancellation) || LoggedIn.Read(family.Caller) is not { } login || !(texts.Is(token, family.CurrentHash) || texts.Is(token, family.PreviousHash)))
         {
             throw OAuthException.InvalidGrant(LogIn);
+        }
+
+        if (login.Claims.Sessions.Count >= DeepestFork)
+        {
+            throw OAuthException.InvalidRequest("The session was forked from others too often.");
         }
 
         var forked = RefreshTokens.NewFamily();
         var first = texts.First(forked);
         var second = family with
         {
-            Id = forked, CurrentHash = texts.Hash(first), PreviousHash = null, CreatedAt = time.GetUtcNow(), LastUsedAt = null,
+            Id = forked, Caller = (login with { Claims = login.Claims with { Sessions = [.. login.Claims.Sessions, family.Id] } }).Write(), CurrentHash = texts.Hash(first), PreviousHash = null, CreatedAt = time.GetUtcNow(), LastUsedAt = null,
             Scope = string.Join(' ', Narrowed(form, family)), Audiences = [.. Narrowed(form.Audiences, family)],
         };
         var answer = Issue(TokenExchange.Grant, second, AskedScope.Split(second.Scope.Length == 0 ? null : second.Scope), second.Audiences, form);
@@ -136,7 +142,7 @@ internal sealed class Sessions(
             return false;
         }
 
-        if (await store.FamilyAsync(id, cancellation) is { } family && !HasEnded(family))
+        if (await store.FamilyAsync(id, cancellation) is { } family && !await HasEndedAsync(family, cancellation))
         {
             if (family.ClientId != client.Id)
             {
@@ -186,6 +192,25 @@ internal sealed class Sessions(
         }
 
         return issuer.Issue(new TokenOrder { Grant = grant, For = token, Origin = login.Claims, ClientId = family.ClientId, Scopes = scopes, Audiences = audiences, Session = family.Id, Source = form.Source });
+    }
+
+    private async ValueTask<bool> HasEndedAsync(RefreshFamily family, CancellationToken cancellation)
+    {
+        if (HasEnded(family))
+        {
+            return true;
+        }
+
+        // A revocation is forgotten once all tokens have ended; that a session has ended stands in the store for as long as one that was forked from it can live.
+        foreach (var id in LoggedIn.Read(family.Caller)?.Claims.Sessions ?? [])
+        {
+            if (await store.FamilyAsync(id, cancellation) is not { } before || HasEnded(before))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool HasEnded(RefreshFamily family) =>

@@ -14,7 +14,7 @@ namespace Postern.OAuth;
 /// <see cref="LoggedIn"/> for whoever asked.
 /// </summary>
 internal sealed partial class SignIns(
-    LoginProvider? provider, PasswordCheck passwords, AccountDirectory directory, LoginSeals seals, TokensOptions options, TimeProvider time, ILogger logger)
+    LoginProvider? provider, PasswordCheck passwords, AccountDirectory directory, LoginSeals seals, TokensOptions options, OAuthRecords records, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan s_within = TimeSpan.FromMinutes(10);
 
@@ -54,6 +54,7 @@ internal sealed partial class SignIns(
         }
 
         Log.NotIn(logger, refusal!.Detail ?? "");
+        records.Refused(OAuthPaths.SignIn, "access_denied", StatusOf(refusal.Reason), refusal.Detail ?? "", form.Source, name);
         if (refusal.RetryAfter is { } after)
         {
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
-using Postern.Audit;
 using Postern.Identity;
 using Postern.Identity.Accounts;
 using Postern.Identity.Postern;
@@ -50,7 +49,7 @@ internal sealed record TokenOrder
 
 /// <summary>Issues access tokens: for the gate's engines, or for an API that the account's list names. What the caller is narrowed to, the token is too.</summary>
 internal sealed partial class TokenIssuer(
-    AccessTokens tokens, TokensOptions options, IReadOnlyList<string> engines, AccountDirectory directory, AuditLog audit, TimeProvider time, ILogger logger)
+    AccessTokens tokens, TokensOptions options, IReadOnlyList<string> engines, AccountDirectory directory, OAuthRecords records, TimeProvider time, ILogger logger)
 {
     // Within what a gate reads, with room for the scheme.
     private const int Longest = 12 * 1024;
@@ -107,7 +106,7 @@ internal sealed partial class TokenIssuer(
         }
 
         // Nothing is handed out that can't be recorded.
-        if (!audit.Append(Record(order, caller, id, audiences)))
+        if (!records.Issued(order, id, audiences))
         {
             throw OAuthException.Unavailable("The token can't be recorded at the moment.");
         }
@@ -171,6 +170,7 @@ internal sealed partial class TokenIssuer(
         {
             Principal = isOwn ? directory.FindNamed(caller.Subject)?.Id ?? throw OAuthException.InvalidGrant("Whoever the token was asked for is gone.") : null,
             SessionVersion = order.Origin?.SessionVersion,
+            Sessions = order.Origin?.Sessions ?? [],
             Issuer = isOwn ? null : caller.Issuer,
             Subject = isOwn ? null : caller.Subject,
             Display = isOwn || caller.DisplayName == caller.Subject ? null : caller.DisplayName,
@@ -209,25 +209,6 @@ internal sealed partial class TokenIssuer(
 
         return act;
     }
-
-    private AuditRecord Record(TokenOrder order, Caller caller, string id, IReadOnlyList<string> audiences) => new()
-    {
-        Time = time.GetUtcNow(),
-        CallId = CallId.New(time.GetUtcNow()).ToString(),
-        Class = AuditClass.Read,
-        Caller = caller.Name,
-        CallerKind = caller.Kind,
-        Credential = caller.CredentialId,
-        TokenId = id,
-        SessionId = order.Session ?? caller.SessionId,
-        Actors = order.Actors.IsEmpty ? null : string.Join(" < ", order.Actors),
-        SourceAddress = order.Source?.ToString(),
-        Engine = "",
-        Operation = "oauth.token",
-        Target = string.Join(' ', audiences),
-        Decision = DecisionKind.Allow,
-        Detail = order.Grant,
-    };
 
     private static DateTimeOffset Earliest(DateTimeOffset first, params ReadOnlySpan<DateTimeOffset?> others)
     {

@@ -148,35 +148,108 @@ public sealed class CertificateIsTheCaller
     }
 
     [Fact]
-    public async Task M6_AuthoritiesAndOwnCertificate_AreReplaced_AndOpenPollsOfOthersGoOn()
+    public Task M6_AuthoritiesAndOwnCertificate_AreReplaced_AndOpenPollsGoOn() => ReplaceAsync(connections: 4, polls: 100);
+
+    [Fact]
+    [Trait("Length", "long")]
+    public Task M6_AuthoritiesAndOwnCertificate_AreReplaced_Under10000OpenPolls_AndNoneIsLost() => ReplaceAsync(connections: 20, polls: 500);
+
+    private static async Task ReplaceAsync(int connections, int polls)
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var bench = await CertificateGate.StartAsync(
+            Entries + "\n- { name: canaries, authorities: [\"{ca}\"], filters: [{ organizationalUnit: canary }], account: canary-worker }",
+            Policy + "\n  - { who: [\"account:canary-worker\"], role: worker, where: { temporal: \"*\" } }",
+            script: call => StubAnswer.Ok() with { Before = call.Operation == "PollWorkflowTaskQueue" ? _ => release.Task : null });
+        await using var accounts = new GateAccounts(bench.Gate);
+        await accounts.AddAsync("mesh-worker");
+        var canary = await accounts.AddAsync("canary-worker");
+        using var certificate = Batch(bench.Workers);
+        using var watched = bench.Workers.Issue("CN=c, OU=canary");
+        await using var tells = await bench.ConnectAsync(watched);
+        var clients = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => bench.ConnectAsync(certificate)));
+        await Eventually.AnswersAsync(() => CertificateGate.CallAsync(clients[0], "GetSystemInfo", []), answer => answer.Status == 0);
+        await Eventually.AnswersAsync(() => CertificateGate.CallAsync(tells, "GetSystemInfo", []), answer => answer.Status == 0);
+        var ends = PollAsync(tells);
+        var open = new List<(RawHttp2 Client, int Stream)>();
+        foreach (var client in clients)
+        {
+            for (var i = 0; i < polls; i++)
+            {
+                var stream = client.NextStream();
+                open.Add((client, stream));
+                await client.HeadersAsync(stream, [.. RawHttp2.SecureCallHeaders(GrpcClient.WorkflowService + "PollWorkflowTaskQueue"), ("grpc-timeout", "600S")]);
+                await client.DataAsync(stream, GrpcFrame.Of(Requests.Poll()));
+            }
+        }
+
+        await Eventually.TrueAsync(() => bench.Gate.Engine.Open == open.Count + 1);
+
+        // The next authority beside the old one, and a new certificate of the gate's own.
+        var next = new TestAuthority("CN=Next Workers");
+        using var early = Batch(next);
+        await EndsAsync(() => bench.ConnectAsync(early));
+        bench.RenewServer();
+        await bench.TrustAsync(bench.Workers, next);
+        Assert.Equal(200, (await bench.Gate.ReloadAsync()).Status);
+        await using (var renewed = await bench.ConnectAsync(early))
+        {
+            Assert.Equal(0, (await CertificateGate.CallAsync(renewed, "GetSystemInfo", [])).Status);
+        }
+
+        // What is open was looked at under the new authorities: the one that had to end did.
+        await accounts.UpdateAsync(canary with { Disabled = true });
+        Assert.Equal(GrpcCode.Unauthenticated, (await ends).Status);
+        release.SetResult();
+        foreach (var (client, stream) in open)
+        {
+            Assert.Equal(0, (await client.AnswerAsync(stream)).Status);
+        }
+
+        // Without the old one its certificates are nobody's, on connections that stay.
+        await bench.TrustAsync(next);
+        Assert.Equal(200, (await bench.Gate.ReloadAsync()).Status);
+        await using var after = await bench.ConnectAsync(early);
+        Assert.Equal(0, (await PollAsync(after)).Status);
+        foreach (var client in clients)
+        {
+            Assert.Equal(GrpcCode.Unauthenticated, (await PollAsync(client)).Status);
+            Assert.False(client.Closed.IsCompleted);
+            Assert.False(client.GoAway.IsCompleted);
+            await client.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task AuthorityThatIsTakenAway_EndsThePollsThatRestOnIt_AndNoOthers()
     {
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var bench = await CertificateGate.StartAsync(
             Entries, Policy, script: call => StubAnswer.Ok() with { Before = call.Operation == "PollWorkflowTaskQueue" ? _ => release.Task : null });
         await using var accounts = new GateAccounts(bench.Gate);
         await accounts.AddAsync("mesh-worker");
-        using var certificate = bench.Workers.Issue("CN=w, O=Acme", names => names.AddDnsName("w.batch.example"));
-        await using var client = await bench.ConnectAsync(certificate);
-        await Eventually.AnswersAsync(() => CertificateGate.CallAsync(client, "GetSystemInfo", []), answer => answer.Status == 0);
-        var polls = Enumerable.Range(0, 50).Select(_ => CertificateGate.CallAsync(client, "PollWorkflowTaskQueue", Requests.Poll(), null, ("grpc-timeout", "300S"))).ToList();
-        await Eventually.TrueAsync(() => bench.Gate.Engine.Open == 50);
-
         var next = new TestAuthority("CN=Next Workers");
-        bench.RenewServer();
+        await bench.TrustAsync(bench.Workers, next);
         Assert.Equal(200, (await bench.Gate.ReloadAsync()).Status);
-        using var early = next.Issue("CN=w, O=Acme", names => names.AddDnsName("w.batch.example"));
-        await EndsAsync(() => bench.ConnectAsync(early));
-        Assert.Equal(50, bench.Gate.Engine.Open);
-        release.SetResult();
-        Assert.All(await Task.WhenAll(polls), answer => Assert.Equal(0, answer.Status));
+        using var old = Batch(bench.Workers);
+        using var renewed = Batch(next);
+        await using var ending = await bench.ConnectAsync(old);
+        await using var staying = await bench.ConnectAsync(renewed);
+        await Eventually.AnswersAsync(() => CertificateGate.CallAsync(staying, "GetSystemInfo", []), answer => answer.Status == 0);
+        var (ends, stays) = (PollAsync(ending), PollAsync(staying));
+        await Eventually.TrueAsync(() => bench.Gate.Engine.Open == 2);
 
         await bench.TrustAsync(next);
         Assert.Equal(200, (await bench.Gate.ReloadAsync()).Status);
-        await using var after = await bench.ConnectAsync(early);
-        Assert.Equal(0, (await CertificateGate.CallAsync(after, "PollWorkflowTaskQueue", Requests.Poll())).Status);
-        Assert.Equal(GrpcCode.Unauthenticated, (await CertificateGate.CallAsync(client, "PollWorkflowTaskQueue", Requests.Poll())).Status);
-        Assert.False(client.Closed.IsCompleted);
+
+        Assert.Equal(GrpcCode.Unauthenticated, (await ends).Status);
+        release.SetResult();
+        Assert.Equal(0, (await stays).Status);
     }
+
+    private static Task<RawAnswer> PollAsync(RawHttp2 client) => CertificateGate.CallAsync(client, "PollWorkflowTaskQueue", Requests.Poll(), null, ("grpc-timeout", "300S"));
+
+    private static System.Security.Cryptography.X509Certificates.X509Certificate2 Batch(TestAuthority authority) => authority.Issue("CN=w, O=Acme", names => names.AddDnsName("w.batch.example"));
 
     // With TLS 1.3 a client learns of the refusal after its own part of the handshake.
     private static async Task EndsAsync(Func<Task<RawHttp2>> connect)

@@ -172,7 +172,7 @@ public sealed class LoginsCannotBeTakenOver : IAsyncLifetime
         var page = await _browser.GoAsync(begun["verification_uri_complete"]!);
         Assert.Contains(begun["user_code"]!, page.Text, StringComparison.Ordinal);
         Assert.Contains("test/alice", page.Text, StringComparison.Ordinal);
-        Assert.Equal("authorization_pending", (await PollAsync(begun)).Error);
+        Assert.Equal("slow_down", (await PollAsync(begun)).Error);
         using var other = new Browser(_client);
         Assert.Equal(400, (await other.PressAsync(page.Text, "allow")).Status);
 

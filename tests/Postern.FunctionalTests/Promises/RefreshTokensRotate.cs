@@ -16,6 +16,7 @@ public sealed class RefreshTokensRotate : IAsyncLifetime
         bindings:
           - { who: ["group:test/payments"], role: developer, where: { temporal: payments } }
           - { who: ["account:red"], role: developer, where: { temporal: payments } }
+          - { who: ["user:test/root"], role: admin, scope: cluster }
         """;
 
     private static readonly LoggedIn s_alice = new()
@@ -129,6 +130,69 @@ public sealed class RefreshTokensRotate : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ForkedSession_EndsWithTheOneItCameFrom_AndNotTheOtherWayRound()
+    {
+        var parent = await RefreshAsync(await _accounts.AddSessionAsync(s_alice));
+        var child = await ForkAsync(parent["refresh_token"]!);
+        var grandchild = await ForkAsync(child["refresh_token"]!);
+        var exchanged = await _client.ExchangeAsync(grandchild.AccessToken, TokenClient.AccessToken);
+        var sibling = await ForkAsync(parent["refresh_token"]!);
+        var stranger = await RefreshAsync(await _accounts.AddSessionAsync(s_alice));
+        using var root = new ManagementApiClient(_gate, _gate.Issuer.Token("root"));
+
+        await RevokeAsync(root, sibling);
+        Assert.Equal("invalid_grant", (await RefreshAsync(sibling["refresh_token"]!)).Error);
+        foreach (var answer in new[] { parent, child, grandchild, exchanged })
+        {
+            Assert.Equal(0, await StartAsync(answer.AccessToken));
+        }
+
+        var lifted = await RevokeAsync(root, parent);
+        foreach (var answer in new[] { parent, child, grandchild, exchanged })
+        {
+            Assert.Equal(GrpcCode.Unauthenticated, await StartAsync(answer.AccessToken));
+        }
+
+        // Also once the revocation is forgotten.
+        (await root.DeleteAsync(lifted)).Is(204);
+        foreach (var answer in new[] { parent, child, grandchild })
+        {
+            Assert.Equal("invalid_grant", (await RefreshAsync(answer["refresh_token"]!)).Error);
+            Assert.Equal("invalid_grant", (await ForkAsync(answer["refresh_token"]!, isGood: false)).Error);
+        }
+
+        Assert.Equal(200, (await RefreshAsync(stranger["refresh_token"]!)).Status);
+    }
+
+    [Fact]
+    public async Task ForkedSession_EndsWithTheOneItCameFrom_WhereThatWasCopied()
+    {
+        var first = await _accounts.AddSessionAsync(s_alice);
+        var second = await RefreshAsync(first);
+        var child = await ForkAsync(second["refresh_token"]!);
+        await RefreshAsync(second["refresh_token"]!);
+        await RefreshAsync((await RefreshAsync(second["refresh_token"]!))["refresh_token"]!);
+
+        Assert.Equal("invalid_grant", (await RefreshAsync(first)).Error);
+
+        Assert.Equal("invalid_grant", (await RefreshAsync(child["refresh_token"]!)).Error);
+        Assert.Equal(GrpcCode.Unauthenticated, await StartAsync(child.AccessToken));
+    }
+
+    [Fact]
+    public async Task SessionsAreForked_NotForEver()
+    {
+        var token = await _accounts.AddSessionAsync(s_alice);
+        for (var i = 0; i < 4; i++)
+        {
+            token = (await ForkAsync(token))["refresh_token"]!;
+        }
+
+        Assert.Equal("invalid_request", (await ForkAsync(token, isGood: false)).Error);
+        Assert.Equal(200, (await RefreshAsync(token)).Status);
+    }
+
+    [Fact]
     public async Task EndedSessions_AndAccountsThatAreDisabled_GetNothing()
     {
         var account = await _accounts.AddAsync("red");
@@ -143,6 +207,20 @@ public sealed class RefreshTokensRotate : IAsyncLifetime
         await _accounts.UpdateAsync(account with { Disabled = true });
         await Eventually.AnswersAsync(() => StartAsync(token.AccessToken), status => status == GrpcCode.Unauthenticated);
         Assert.Equal("invalid_grant", (await RefreshAsync(token["refresh_token"]!)).Error);
+    }
+
+    private async Task<TokenAnswer> ForkAsync(string token, bool isGood = true)
+    {
+        var answer = await _client.ExchangeAsync(token, "urn:ietf:params:oauth:token-type:refresh_token", ("client_id", Client), ("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"));
+        Assert.True(answer.Status == 200 == isGood, answer.Text);
+        return answer;
+    }
+
+    private static async Task<string> RevokeAsync(ManagementApiClient root, TokenAnswer session)
+    {
+        var id = new SignedToken(session.AccessToken)["sid"]!;
+        (await root.PostAsync("/v1/revocations", $$"""{"kind":"session","value":"{{id}}"}""")).Is(201);
+        return $"/v1/revocations/session/{id}";
     }
 
     private Task<TokenAnswer> RefreshAsync(string token, params (string, string)[] more) =>

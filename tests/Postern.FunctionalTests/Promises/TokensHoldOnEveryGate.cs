@@ -78,6 +78,24 @@ public sealed class TokensHoldOnEveryGate(PostgresServer server) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task SessionForkedAtOne_EndsWhereItsParentIsRevokedAtTheOther()
+    {
+        using var first = new TokenClient(_first.GrpcAddress);
+        using var second = new TokenClient(_second.GrpcAddress);
+        const string Refresh = "urn:ietf:params:oauth:token-type:refresh_token";
+        var token = await _accounts.AddSessionAsync(new LoggedIn { Name = "test/alice", Kind = CallerKind.Human, Claims = new IssuedClaims { Issuer = "test", Subject = "alice", Groups = ["payments"] } });
+        var forked = await second.ExchangeAsync(token, Refresh, ("client_id", "postern-cli"), ("requested_token_type", Refresh));
+        Assert.True(forked.Status == 200, forked.Text);
+        Assert.Equal(0, await StartAsync(_first, forked.AccessToken));
+
+        Assert.Equal(200, (await first.PostAsync("/oauth/revoke", null, ("token", token), ("client_id", "postern-cli"))).Status);
+
+        Assert.Equal("invalid_grant", (await RefreshAsync(second, forked["refresh_token"]!)).Error);
+        Assert.Equal(GrpcCode.Unauthenticated, await StartAsync(_first, forked.AccessToken));
+        await Eventually.AnswersAsync(() => StartAsync(_second, forked.AccessToken), status => status == GrpcCode.Unauthenticated);
+    }
+
+    [Fact]
     public async Task StoreThatIsAway_StopsWhatNeedsIt_AndNothingElse()
     {
         var pair = TestKey.Es256("k");

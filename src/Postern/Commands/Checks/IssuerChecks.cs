@@ -9,7 +9,7 @@ internal static class IssuerChecks
 {
     public static async Task RunAsync(PosternOptions options, Problems problems, TimeProvider time, CancellationToken cancellation)
     {
-        await Task.WhenAll(options.Identity.AllIssuers().Where(issuer => issuer.Value.Issuer.Length > 0).Select(async issuer =>
+        await Task.WhenAll(options.Identity.AllIssuers().Where(issuer => issuer.Value.Issuer.Length > 0 || issuer.Value is { TrustDomain: not null, KeySet: not null }).Select(async issuer =>
         {
             var log = new LastMessage();
             await using var keys = new IssuerKeys(issuer.Value, time, log);

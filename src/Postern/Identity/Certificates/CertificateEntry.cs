@@ -18,14 +18,18 @@ internal sealed class CertificateEntry
         _authorities = CertificateAuthorities.Load(options.Authorities);
         _filters = [.. options.Filters.Select(filter => new CertificateFilter(filter))];
         _denied = [.. options.DeniedSerials.Select(PresentedCertificate.SerialOf)];
+        Meaning = string.Join('\n', (IEnumerable<string>)[$"{options.Name} {options.Account} {options.Subject} {options.Kind}", .. options.Namespaces]);
         Print = string.Join('\n', (IEnumerable<string>)[
-            $"{place} {options.Name} {options.Account} {options.Subject} {options.Kind}",
-            .. options.Filters.Select(filter => string.Join('|', filter.Fields().Select(field => field.Pattern))), "", .. options.Namespaces, "", .. _denied.Order(StringComparer.Ordinal), "",
+            $"{place}", Meaning, "",
+            .. options.Filters.Select(filter => string.Join('|', filter.Fields().Select(field => field.Pattern))), "", .. _denied.Order(StringComparer.Ordinal), "",
             .. _authorities.Roots.Select(root => root.GetCertHashString(HashAlgorithmName.SHA256)),
         ]);
     }
 
     public CertificateOptions Options { get; }
+
+    /// <summary>Who its callers are and what they are bound to; not which certificates it takes.</summary>
+    public string Meaning { get; }
 
     /// <summary>Everything that decides who is called what; two entries with the same one judge alike.</summary>
     public string Print { get; }

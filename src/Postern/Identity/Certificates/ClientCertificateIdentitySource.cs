@@ -16,6 +16,7 @@ internal sealed class ClientCertificateIdentitySource : IIdentitySource
     private readonly AccountDirectory? _directory;
     private readonly Revocations? _revocations;
     private readonly TimeProvider _time;
+    private volatile ClientCertificateIdentitySource? _successor;
 
     /// <param name="options">The entries; their files are read.</param>
     /// <param name="before">The source that this one is to follow: what rests on an entry that stays the same goes on.</param>
@@ -29,6 +30,21 @@ internal sealed class ClientCertificateIdentitySource : IIdentitySource
         _directory = directory;
         _revocations = revocations;
         _time = time;
+    }
+
+    /// <summary>The source that is in force by now.</summary>
+    public ClientCertificateIdentitySource Latest
+    {
+        get
+        {
+            var latest = this;
+            while (latest._successor is { } next)
+            {
+                latest = next;
+            }
+
+            return latest;
+        }
     }
 
     public Task FirstFetch => Task.CompletedTask;
@@ -52,8 +68,16 @@ internal sealed class ClientCertificateIdentitySource : IIdentitySource
         return certificate.Remember(new KnownCertificate(this, _entries.FirstOrDefault(entry => (names is null || entry.Fits(names)) && entry.Judge(certificate, now).IsTheirs), null));
     }
 
+    /// <summary>The entry that a certificate speaks by at the moment; where there is none, why what rests on it has to end.</summary>
+    public (CertificateEntry? Entry, LeaseEnd Otherwise) EntryOf(PresentedCertificate certificate) =>
+        Look(certificate).Entry is not { } entry ? (null, LeaseEnd.Revoked)
+        : Verify(certificate).Refusal is { } refusal ? (null, refusal.Reason == RefusalReason.CannotTell ? LeaseEnd.Changed : LeaseEnd.Revoked)
+        : (entry, LeaseEnd.None);
+
     public ValueTask RetireAsync(IIdentitySource? other)
     {
+        // Before their leases end, so that whoever sees that finds the next.
+        _successor = other as ClientCertificateIdentitySource;
         var shared = (other as ClientCertificateIdentitySource)?._entries ?? [];
         foreach (var entry in _entries.Except(shared))
         {
@@ -103,7 +127,7 @@ internal sealed class ClientCertificateIdentitySource : IIdentitySource
             return Refuse("The certificate was revoked.", "revoked");
         }
 
-        var token = new VerifiedToken(caller, caller.ExpiresAt < now + RememberFor ? caller.ExpiresAt : now + RememberFor, entry.Lease) { Leases = leases };
+        var token = new VerifiedToken(caller, caller.ExpiresAt < now + RememberFor ? caller.ExpiresAt : now + RememberFor, new CertificateLease(this, entry, certificate)) { Leases = leases };
         certificate.Remember(new KnownCertificate(this, entry, token));
         return token;
     }

@@ -9,6 +9,11 @@ internal static class SpiffeId
     private static readonly SearchValues<char> DomainCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-._");
     private static readonly SearchValues<char> PathCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
 
+    public static bool IsTrustDomain(string text) => text.Length is > 0 and <= 255 && !text.AsSpan().ContainsAnyExcept(DomainCharacters);
+
+    /// <summary>The trust domain of a workload's name; null for any other text.</summary>
+    public static string? TrustDomainOf(string? text) => text is not null && IsValid(text) ? text[Scheme.Length..text.IndexOf('/', Scheme.Length)] : null;
+
     public static bool IsValid(string text)
     {
         if (!text.StartsWith(Scheme, StringComparison.Ordinal))

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Postern.Identity.Accounts;
+using Postern.Identity.Certificates;
 using Postern.Identity.Jwt;
 using Postern.Model;
 
@@ -27,7 +28,7 @@ internal sealed class FederatedIdentitySource : IIdentitySource
     public FederatedIdentitySource(
         IReadOnlyList<FederatedOptions> options, FederatedIdentitySource? before, AccountDirectory directory, Revocations revocations, TimeProvider time, ILogger logger)
     {
-        _trusts = options.ToDictionary(entry => entry.Issuer, entry => new Trust(entry.Name, [.. entry.Rules.Select(rule => new FederationRule(rule))]), StringComparer.Ordinal);
+        _trusts = options.ToDictionary(entry => entry.Name, entry => new Trust(entry.Name, entry.TrustDomain, [.. entry.Rules.Select(rule => new FederationRule(rule))]), StringComparer.Ordinal);
         _verifier = new TokenVerifier(options, before?._verifier, time, logger);
         _directory = directory;
         _revocations = revocations;
@@ -53,10 +54,16 @@ internal sealed class FederatedIdentitySource : IIdentitySource
 
     private AuthenticationResult Map(BearerToken token, IssuerKey key, TokenTimes times)
     {
-        var trust = _trusts[token.Issuer];
+        var trust = _trusts[_verifier.IssuerOf(token)!.Name];
         if (ClaimReader.Name(token.Claims, "sub") is not { } subject)
         {
             return Refuse("The token can't be used: it has no sub that can be a name.", "claims");
+        }
+
+        if (trust.Domain is { } domain && SpiffeId.TrustDomainOf(subject) != domain)
+        {
+            // The keys of a trust domain speak for its own workloads.
+            return Refuse("The token names no workload of its trust domain.", $"{trust.Name}: sub");
         }
 
         if (trust.Rules.FirstOrDefault(rule => rule.Matches(token.Claims)) is not { } matching)
@@ -83,5 +90,5 @@ internal sealed class FederatedIdentitySource : IIdentitySource
 
     private static AuthenticationResult Refuse(string text, string detail) => new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. " + text, detail);
 
-    private sealed record Trust(string Name, ImmutableArray<FederationRule> Rules);
+    private sealed record Trust(string Name, string? Domain, ImmutableArray<FederationRule> Rules);
 }

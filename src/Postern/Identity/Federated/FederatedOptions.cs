@@ -13,9 +13,17 @@ internal sealed record FederatedOptions : IIssuerOptions
     [Required("cluster")]
     public string Name { get; init; } = "";
 
-    /// <summary>The <c>iss</c> claim, compared exactly; discovery is read below it. Required, unique among issuers and federated.</summary>
-    [Required("https://kubernetes.default.svc.cluster.local")]
+    /// <summary>
+    /// The <c>iss</c> claim, compared exactly; discovery is read below it. Required unless there are a <c>trustDomain</c> and a <c>keySet</c>; unique among issuers and
+    /// federated.
+    /// </summary>
     public string Issuer { get; init; } = "";
+
+    /// <summary>
+    /// SPIFFE trust domain, <c>acme.example</c>: tokens without an <c>iss</c> whose <c>sub</c> is a workload of it are this entry's, and the entry's tokens name no
+    /// other <c>sub</c>. Unique. Default: none, a token needs an <c>iss</c>.
+    /// </summary>
+    public string? TrustDomain { get; init; }
 
     /// <summary>A file with a JWK set instead of discovery. Default: discovery.</summary>
     [Path]

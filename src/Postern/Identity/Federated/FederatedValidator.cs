@@ -1,4 +1,5 @@
 using Postern.Configuration;
+using Postern.Identity.Certificates;
 
 namespace Postern.Identity.Federated;
 
@@ -19,13 +20,39 @@ internal static class FederatedValidator
             problems.Error(path, "maps tokens to the gate's own accounts, and it keeps none; write accounts: enabled");
         }
 
+        var domains = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < options.Federated.Count; i++)
         {
+            ValidateSource(options.Federated[i], domains, $"{path}[{i}]", problems);
             var isOpen = OpenToAnybody.Contains(options.Federated[i].Issuer);
             for (var j = 0; j < options.Federated[i].Rules.Count; j++)
             {
                 Validate(options.Federated[i].Rules[j], isOpen, $"{path}[{i}].rules[{j}].claims", problems);
             }
+        }
+    }
+
+    private static void ValidateSource(FederatedOptions entry, HashSet<string> domains, string path, Problems problems)
+    {
+        if (entry.Issuer.Length == 0 && (entry.TrustDomain is null || entry.KeySet is null))
+        {
+            problems.Error($"{path}.issuer", entry.TrustDomain is null
+                ? "is required; write issuer: https://kubernetes.default.svc.cluster.local"
+                : "is required where the trust domain's keys come from nowhere else; write issuer: https://spire.acme.example, or keySet: bundle.json");
+        }
+
+        if (entry.TrustDomain is not { } domain)
+        {
+            return;
+        }
+
+        if (!SpiffeId.IsTrustDomain(domain))
+        {
+            problems.Error($"{path}.trustDomain", "is no trust domain; write its name alone, in small letters: acme.example");
+        }
+        else if (!domains.Add(domain))
+        {
+            problems.Error($"{path}.trustDomain", "is that of another entry already; a token's trust domain selects one entry");
         }
     }
 

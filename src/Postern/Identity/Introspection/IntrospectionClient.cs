@@ -51,6 +51,9 @@ internal sealed class IntrospectionClient : IDisposable
 
     public IntrospectionOptions Options { get; }
 
+    /// <summary>Since when it has given no answer, and why not the last time; null where it answered last, or wasn't asked.</summary>
+    public IntrospectionOutage? Outage { get; private set; }
+
     /// <summary>Whether a client of these options would ask the same endpoint in the same way.</summary>
     public bool Serves(IntrospectionOptions options) =>
         Options.Endpoint == options.Endpoint && Options.ClientId == options.ClientId && Options.ClientSecret.Reveal() == options.ClientSecret.Reveal() && Options.Timeout == options.Timeout;
@@ -141,9 +144,15 @@ internal sealed class IntrospectionClient : IDisposable
     private void Note(IntrospectionAnswer answer)
     {
         _failures = answer.Failure is null ? 0 : _failures + 1;
+        Outage = answer.Failure is { } failure ? new IntrospectionOutage(Outage?.Since ?? _time.GetUtcNow(), failure) : null;
         if (_failures == FailuresThatOpen)
         {
             _openedAt = _time.GetTimestamp();
         }
     }
 }
+
+/// <summary>An endpoint that gives no answers.</summary>
+/// <param name="Since">Since when.</param>
+/// <param name="Reason">Why not the last time.</param>
+internal sealed record IntrospectionOutage(DateTimeOffset Since, string Reason);

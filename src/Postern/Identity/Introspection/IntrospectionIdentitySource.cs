@@ -45,6 +45,12 @@ internal sealed partial class IntrospectionIdentitySource : IIdentitySource
     // Whether a server answers is seen when it is asked, and its outage is no reason to turn away callers of other sources.
     public IEnumerable<string> Missing() => [];
 
+    /// <summary>The servers that gave no answer when they were asked last.</summary>
+    public IEnumerable<string> Notes() => _servers
+        .Select(server => (server.Options.Name, server.Client.Outage))
+        .Where(server => server.Outage is not null)
+        .Select(server => $"introspection {server.Name}: no answers since {server.Outage!.Since:O}: {server.Outage.Reason}");
+
     public bool Takes(Credential credential) => credential.Shape == CredentialShape.Opaque && ServerOf(credential.Token) is not null;
 
     public async ValueTask<AuthenticationResult> VerifyAsync(Credential credential, CancellationToken cancellation)

@@ -25,6 +25,7 @@ internal sealed class BearerToken
         KeyId = Text(header, "kid");
         Type = Text(header, "typ");
         Issuer = Text(claims, "iss") ?? "";
+        NamesIssuer = claims.TryGetProperty("iss", out _);
         // RFC 7515 §4.1.11: what a token calls critical must be understood; nothing of the kind is.
         HasCritical = header.TryGetProperty("crit", out _);
     }
@@ -40,6 +41,9 @@ internal sealed class BearerToken
     public string? Type { get; }
 
     public string Issuer { get; }
+
+    /// <summary>Whether there is an <c>iss</c>, whatever stands in it.</summary>
+    public bool NamesIssuer { get; }
 
     public bool HasCritical { get; }
 

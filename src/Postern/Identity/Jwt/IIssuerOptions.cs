@@ -5,8 +5,11 @@ internal interface IIssuerOptions
 {
     string Name { get; }
 
-    /// <summary>The <c>iss</c> claim.</summary>
+    /// <summary>The <c>iss</c> claim. Empty: its tokens name none.</summary>
     string Issuer { get; }
+
+    /// <summary>SPIFFE trust domain whose tokens without an <c>iss</c> are this issuer's; null: none.</summary>
+    string? TrustDomain => null;
 
     /// <summary>File with its keys; null: discovery.</summary>
     string? KeySet { get; }

@@ -8,7 +8,10 @@ internal static class TokenSignature
 {
     private static readonly JsonWebTokenHandler s_handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerToken.Longest };
 
-    public static async ValueTask<bool> IsValidAsync(BearerToken token, SecurityKey key, string issuer)
+    /// <param name="token">The token.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="issuer">What must stand in <c>iss</c>; null where the token was chosen by something else, having none.</param>
+    public static async ValueTask<bool> IsValidAsync(BearerToken token, SecurityKey key, string? issuer)
     {
         var result = await s_handler.ValidateTokenAsync(token.Parsed, new TokenValidationParameters
         {
@@ -18,6 +21,7 @@ internal static class TokenSignature
             RequireSignedTokens = true,
             ValidAlgorithms = TokenAlgorithms.All,
             ValidIssuer = issuer,
+            ValidateIssuer = issuer is not null,
             // Audience and times are judged by us: exactly, against our own clock, and so that "expired" and "issuer out of reach" can be told apart.
             ValidateAudience = false,
             ValidateLifetime = false,

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using Postern.Identity.Certificates;
 using Postern.Model;
 using Postern.Telemetry;
 
@@ -36,6 +37,8 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     public static readonly string[] LogoutTokenTypes = ["logout+jwt", "JWT"];
 
     private readonly Dictionary<string, TrustedIssuer> _issuers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TrustedIssuer> _domains = new(StringComparer.Ordinal);
+    private readonly List<TrustedIssuer> _all = [];
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private long _saidAt;
@@ -50,15 +53,25 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
         _logger = logger;
         foreach (var issuer in issuers)
         {
-            _issuers.Add(issuer.Issuer, new TrustedIssuer(issuer, KeysFor(issuer, before?._issuers.GetValueOrDefault(issuer.Issuer))));
+            var trusted = new TrustedIssuer(issuer, KeysFor(issuer, before?._all.FirstOrDefault(known => IsSame(known.Options, issuer))));
+            _all.Add(trusted);
+            if (issuer.Issuer.Length > 0)
+            {
+                _issuers.Add(issuer.Issuer, trusted);
+            }
+
+            if (issuer.TrustDomain is { } domain)
+            {
+                _domains.Add(domain, trusted);
+            }
         }
     }
 
-    public Task FirstFetch => Task.WhenAll(_issuers.Values.Select(issuer => issuer.Keys.FirstFetch));
+    public Task FirstFetch => Task.WhenAll(_all.Select(issuer => issuer.Keys.FirstFetch));
 
     public IEnumerable<string> Missing()
     {
-        foreach (var (options, keys) in _issuers.Values)
+        foreach (var (options, keys) in _all)
         {
             if (!keys.IsUsable)
             {
@@ -67,7 +80,10 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
         }
     }
 
-    public bool Takes(BearerToken token) => _issuers.ContainsKey(token.Issuer);
+    public bool Takes(BearerToken token) => Find(token) is not null;
+
+    /// <summary>The issuer to whom a token belongs by its looks; null where it is none of these.</summary>
+    public IIssuerOptions? IssuerOf(BearerToken token) => Find(token)?.Options;
 
     /// <summary>How long a verified token is remembered before it is looked at again.</summary>
     public static DateTimeOffset RememberUntil(DateTimeOffset expires, DateTimeOffset now) => expires < now + RememberFor ? expires : now + RememberFor;
@@ -75,8 +91,8 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
     /// <summary>Ends this verifier and the issuers that the other one doesn't share.</summary>
     public async ValueTask RetireAsync(TokenVerifier? other)
     {
-        var shared = other?._issuers.Values.Select(issuer => issuer.Keys) ?? [];
-        foreach (var keys in _issuers.Values.Select(issuer => issuer.Keys).Except(shared))
+        var shared = other?._all.Select(issuer => issuer.Keys) ?? [];
+        foreach (var keys in _all.Select(issuer => issuer.Keys).Except(shared))
         {
             await keys.DisposeAsync();
         }
@@ -84,7 +100,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var issuer in _issuers.Values)
+        foreach (var issuer in _all)
         {
             await issuer.Keys.DisposeAsync();
         }
@@ -102,7 +118,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
             return Refuse("The token is signed in a way that this gate doesn't accept.", "alg or crit");
         }
 
-        var issuer = _issuers[token.Issuer];
+        var issuer = Find(token)!;
         if (!(client is null ? IsAccepted(token.Type, issuer.Options.TokenTypes) : IsAccepted(token.Type, types ?? IdTokenTypes) || string.IsNullOrEmpty(token.Type)))
         {
             return Refuse("The token is of a type that this gate doesn't accept.", "typ");
@@ -120,7 +136,7 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
             return CannotTell(issuer.Options, $"The keys of issuer {issuer.Options.Name} can't be had at the moment.", "its keys are not at hand") with { Counts = isTooOften };
         }
 
-        if (!await TokenSignature.IsValidAsync(token, key.Key, issuer.Options.Issuer))
+        if (!await TokenSignature.IsValidAsync(token, key.Key, token.NamesIssuer ? issuer.Options.Issuer : null))
         {
             return Refuse("The token is not valid.", "signature");
         }
@@ -169,6 +185,14 @@ internal sealed partial class TokenVerifier : IAsyncDisposable
 
         return new AuthenticToken(key, times, null, false);
     }
+
+    // By its issuer. A JWT-SVID needs none (SPIFFE JWT-SVID §3): then by the trust domain of the workload that it names, whose keys are the only ones that may name it. What says an issuer goes by that alone.
+    private TrustedIssuer? Find(BearerToken token) =>
+        token.NamesIssuer ? _issuers.GetValueOrDefault(token.Issuer)
+        : SpiffeId.TrustDomainOf(ClaimReader.Name(token.Claims, "sub")) is { } domain ? _domains.GetValueOrDefault(domain)
+        : null;
+
+    private static bool IsSame(IIssuerOptions one, IIssuerOptions other) => one.Issuer == other.Issuer && (one.Issuer.Length > 0 || one.TrustDomain == other.TrustDomain);
 
     // An issuer keeps its keys over a reload: otherwise an outage of the issuer would turn a reload into one of the gate.
     private IssuerKeys KeysFor(IIssuerOptions options, TrustedIssuer? before)

@@ -56,6 +56,9 @@ internal sealed record IssuedClaims
     /// <summary>Ids (<c>jti</c>) of the tokens that it was exchanged for: it ends with each.</summary>
     public IReadOnlyList<string> From { get; set; } = [];
 
+    /// <summary>Ids of the sessions that its own was forked from: it ends with each.</summary>
+    public IReadOnlyList<string> Sessions { get; set; } = [];
+
     public JsonNode Write() => JsonSerializer.SerializeToNode(this, IssuedJson.Default.IssuedClaims)!;
 
     /// <summary>Null where it can't be read; the token was signed by a gate that means something else by it.</summary>

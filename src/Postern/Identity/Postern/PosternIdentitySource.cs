@@ -120,6 +120,7 @@ internal sealed class PosternIdentitySource(
         };
         leases.Add(new RevocationLease(revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Certificate = claims.Certificate, Caller = caller.Name, Issued = issued });
         leases.AddRange(claims.From.Select(id => new RevocationLease(revocations) { TokenId = id, Caller = caller.Name, Issued = issued }));
+        leases.AddRange(claims.Sessions.Select(id => new RevocationLease(revocations) { Family = id, Caller = caller.Name, Issued = issued }));
         leases.AddRange(actors.Select(actor => new RevocationLease(revocations) { Caller = actor, Issued = issued }));
         if (!leases.All(lease => lease.Holds(now)))
         {

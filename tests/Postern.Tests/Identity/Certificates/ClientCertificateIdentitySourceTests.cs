@@ -242,7 +242,7 @@ public sealed class ClientCertificateIdentitySourceTests
     }
 
     [Fact]
-    public async Task Reload_ThatChangesAnEntry_EndsWhatItOpened_AndOthersGoOn()
+    public async Task Reload_ThatTakesAnAuthorityAway_EndsWhatItOpened_AndOthersGoOn()
     {
         await using var bench = new CertificateBench();
         var others = new TestAuthority("CN=Others");
@@ -257,10 +257,69 @@ public sealed class ClientCertificateIdentitySourceTests
         bench.Reload(bench.Options, second);
         await bench.RetireAsync();
 
-        Assert.Equal(LeaseEnd.Changed, first.Ended);
+        Assert.Equal(LeaseEnd.Revoked, first.Ended);
         Assert.Equal(LeaseEnd.None, kept.Ended);
         Assert.Contains("No credential", (await bench.RefusalAsync(one)).Text, StringComparison.Ordinal);
         await bench.VerifiedAsync(two);
+    }
+
+    // An authority is replaced in two steps: the new one beside the old, then without it.
+    [Fact]
+    public async Task Reload_ThatAddsAnAuthority_EndsNothing_UntilTheOldOneIsGone()
+    {
+        await using var bench = new CertificateBench();
+        var next = new TestAuthority("CN=Next");
+        using var certificate = bench.Root.Issue();
+        using var renewed = next.Issue();
+        var presented = CertificateBench.Present(certificate);
+        var open = await bench.VerifiedAsync(presented);
+
+        bench.Write("ca.pem", bench.Root, next);
+        await ReloadAsync(bench, bench.Options);
+        Assert.Equal(LeaseEnd.None, open.Ended);
+        Assert.NotSame(open, await bench.VerifiedAsync(presented));
+        var opened = await bench.VerifiedAsync(CertificateBench.Present(renewed));
+        await ReloadAsync(bench, bench.Options with { Filters = [new CertificateFilterOptions { CommonName = "*rker" }] });
+        await ReloadAsync(bench, bench.Options with { DeniedSerials = ["01"] });
+        Assert.Equal((LeaseEnd.None, LeaseEnd.None), (open.Ended, opened.Ended));
+
+        bench.Write("ca.pem", next);
+        await ReloadAsync(bench, bench.Options);
+        Assert.Equal((LeaseEnd.Revoked, LeaseEnd.None), (open.Ended, opened.Ended));
+        bench.Write("ca.pem", bench.Root, next);
+        await ReloadAsync(bench, bench.Options);
+        Assert.Equal(LeaseEnd.Revoked, open.Ended);
+    }
+
+    [Fact]
+    public async Task Reload_AfterWhichTheCertificateIsAnothers_OrNobodys_EndsWhatIsOpen()
+    {
+        await using var bench = new CertificateBench();
+        bench.Accounts.Account("other");
+        using var certificate = bench.Root.Issue();
+        var presented = CertificateBench.Present(certificate);
+        var options = bench.Options;
+        foreach (var (changed, end) in new[]
+        {
+            (options with { Account = "other" }, LeaseEnd.Changed),
+            (options with { Namespaces = ["payments"] }, LeaseEnd.Changed),
+            (options with { Name = "renamed" }, LeaseEnd.Changed),
+            (options with { DeniedSerials = [certificate.SerialNumber] }, LeaseEnd.Revoked),
+            (options with { Filters = [new CertificateFilterOptions { Dns = "*.example" }] }, LeaseEnd.Revoked),
+            (options with { Account = "nobody" }, LeaseEnd.Revoked),
+        })
+        {
+            await ReloadAsync(bench, options);
+            var open = await bench.VerifiedAsync(presented);
+            await ReloadAsync(bench, changed);
+            Assert.Equal(end, open.Ended);
+        }
+    }
+
+    private static async Task ReloadAsync(CertificateBench bench, CertificateOptions options)
+    {
+        bench.Reload(options);
+        await bench.RetireAsync();
     }
 
     private static TestAuthority Constrained(TestAuthority root) => new(root, with: request =>

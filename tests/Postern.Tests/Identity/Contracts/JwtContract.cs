@@ -96,6 +96,75 @@ public sealed class FederatedContract : SourceContract
     }
 }
 
+/// <summary>JWT-SVIDs without an issuer, of a trust domain.</summary>
+public sealed class JwtSvidContract : SourceContract
+{
+    private const string Subject = "spiffe://acme.example/payments/worker";
+
+    private protected override async Task<ISourceBench> StartAsync()
+    {
+        var bench = await FederatedBench.StartAsync();
+        bench.Reload(bench.Options with { TrustDomain = "acme.example", Rules = [FederatedBench.Rule("payroll-worker", ("sub", "spiffe://*/payments/worker"))] });
+        await bench.Sources.FirstFetch;
+        return new Bench(bench);
+    }
+
+    private sealed class Bench(FederatedBench bench) : ISourceBench
+    {
+        public IdentitySources Sources => bench.Sources;
+
+        public Presented Good() => With(static _ => { });
+
+        public IEnumerable<(string Name, Presented Credential)> Bad(ContractCase which)
+        {
+            if (which != ContractCase.OtherTenants)
+            {
+                return JwtCases.Bad(bench.Issuer, bench.Time, which, Subject, claims => claims.Remove("iss"));
+            }
+
+            return
+            [
+                ("signed by another under the key's id", JwtCases.Good(bench.Issuer, bench.Time, Subject, TestKey.Es256("key-1"), claims => claims.Remove("iss"))),
+                ("of another trust domain", With(claims => claims["sub"] = "spiffe://other.example/payments/worker")),
+                ("of a trust domain below it", With(claims => claims["sub"] = "spiffe://evil.acme.example/payments/worker")),
+                ("of the trust domain itself", With(claims => claims["sub"] = "spiffe://acme.example")),
+                ("written otherwise", With(claims => claims["sub"] = "spiffe://ACME.example/payments/worker")),
+                ("with a path that leads up", With(claims => claims["sub"] = "spiffe://acme.example/x/../payments/worker")),
+                ("of no workload", With(claims => claims["sub"] = "alice")),
+                ("of nobody", With(claims => claims.Remove("sub"))),
+                ("of an empty issuer", With(claims => claims["iss"] = "")),
+                ("of an issuer that is none", With(claims => claims["iss"] = null)),
+                ("of another issuer", With(claims => claims["iss"] = "https://elsewhere.example")),
+                ("of the issuer, but another trust domain", With(claims => (claims["iss"], claims["sub"]) = (bench.Issuer.Url, "spiffe://other.example/payments/worker"))),
+            ];
+        }
+
+        public void Revoke(Presented credential) => JwtCases.Revoke(bench.Revocations, credential);
+
+        public async Task<Presented> AwayAsync()
+        {
+            await JwtCases.AwayAsync(bench.Issuer, bench.Time);
+            return Good();
+        }
+
+        public Task ReturnAsync() => JwtCases.ReturnAsync(bench.Issuer, bench.Time);
+
+        public Slow? Slow()
+        {
+            var slow = JwtCases.Slow(bench.Issuer, bench.Time);
+            return slow with { Credential = Good() };
+        }
+
+        public ValueTask DisposeAsync() => bench.DisposeAsync();
+
+        private Presented With(Action<JsonObject> claims) => JwtCases.Good(bench.Issuer, bench.Time, Subject, claims: body =>
+        {
+            body.Remove("iss");
+            claims(body);
+        });
+    }
+}
+
 /// <summary>What signed tokens have in common.</summary>
 internal static class JwtCases
 {
@@ -111,18 +180,18 @@ internal static class JwtCases
         subject,
         key: key));
 
-    public static IEnumerable<(string Name, Presented Credential)> Bad(TestIssuer issuer, TimeProvider time, ContractCase which, string subject = "alice")
+    public static IEnumerable<(string Name, Presented Credential)> Bad(TestIssuer issuer, TimeProvider time, ContractCase which, string subject = "alice", Action<JsonObject>? always = null)
     {
-        Presented With(Action<JsonObject> claims) => Good(issuer, time, subject, claims: claims);
+        Presented With(Action<JsonObject> claims) => Good(issuer, time, subject, claims: always + claims);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         return which switch
         {
             ContractCase.Malformed =>
             [
-                ("cut", Presented.Bearer(Good(issuer, time, subject).Authorization.ToString()["Bearer ".Length..^5])),
-                ("longer", Presented.Bearer(Good(issuer, time, subject).Authorization.ToString()["Bearer ".Length..] + "AAAA")),
-                ("unsigned", Good(issuer, time, subject, TestKey.None("key-1"))),
-                ("under another scheme", new Presented(Good(issuer, time, subject).Authorization.ToString().Replace("Bearer", "Token", StringComparison.Ordinal))),
+                ("cut", Presented.Bearer(Good(issuer, time, subject, claims: always).Authorization.ToString()["Bearer ".Length..^5])),
+                ("longer", Presented.Bearer(Good(issuer, time, subject, claims: always).Authorization.ToString()["Bearer ".Length..] + "AAAA")),
+                ("unsigned", Good(issuer, time, subject, TestKey.None("key-1"), always)),
+                ("under another scheme", new Presented(Good(issuer, time, subject, claims: always).Authorization.ToString().Replace("Bearer", "Token", StringComparison.Ordinal))),
             ],
             ContractCase.Expired => [("expired", With(claims => claims["exp"] = now - 61)), ("without an end", With(claims => claims.Remove("exp")))],
             ContractCase.NotYetValid => [("nbf", With(claims => claims["nbf"] = now + 61)), ("iat", With(claims => claims["iat"] = now + 61))],

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Postern.FunctionalTests.Infrastructure;
 using Postern.Identity;
+using Postern.Identity.Federated;
 using Postern.Model;
 
 namespace Postern.Tests.Identity.Federated;
@@ -183,6 +184,41 @@ public sealed class FederatedIdentitySourceTests
 
         Assert.Equal("cluster:spiffe://acme.example/payments/worker", (await bench.VerifiedAsync(Svid(tokens))).Caller.CredentialId);
         Assert.Contains("not signed by a key of its issuer", (await bench.RefusalAsync(Svid(certificates))).Text, StringComparison.Ordinal);
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task SvidsWithoutAnIssuer_GoByTheirTrustDomain_AndToNobodyElse()
+    {
+        await using var bench = await FederatedBench.StartAsync();
+        await using var other = await TestIssuer.StartAsync();
+        var own = TestKey.Es256("t");
+        var file = Path.GetTempFileName();
+        var published = own.Public();
+        published["use"] = "jwt-svid";
+        await File.WriteAllTextAsync(file, new JsonObject { ["keys"] = new JsonArray(published) }.ToJsonString(), TestContext.Current.CancellationToken);
+        FederatedOptions Entry(string name, string domain, string issuer, string? keys) => bench.Options with
+        {
+            Name = name, TrustDomain = domain, Issuer = issuer, KeySet = keys, Rules = [FederatedBench.Rule("payroll-worker", ("sub", "spiffe://*"))],
+        };
+        // One by its file alone, one by an issuer's discovery.
+        await using var source = new IdentitySources(
+            [new FederatedIdentitySource(
+                [Entry("acme", "acme.example", "", file), Entry("other", "other.example", other.Url, null)], null, bench.Accounts.Directory, bench.Revocations, bench.Time,
+                Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)],
+            null, bench.Time);
+        await source.FirstFetch;
+        var asked = other.Requests.Count;
+        async Task<AuthenticationResult> AskAsync(string subject, TestKey key) =>
+            await source.AuthenticateAsync("Bearer " + bench.Mint(claims => { claims.Remove("iss"); claims["sub"] = subject; }, key), null, TestContext.Current.CancellationToken);
+
+        Assert.Equal("acme:spiffe://acme.example/worker", (await AskAsync("spiffe://acme.example/worker", own)).Token!.Caller.CredentialId);
+        Assert.Contains("not signed by a key of its issuer", (await AskAsync("spiffe://acme.example/worker", other.Key)).Refusal!.Text, StringComparison.Ordinal);
+        Assert.Contains("none that this gate trusts", (await AskAsync("spiffe://third.example/worker", own)).Refusal!.Text, StringComparison.Ordinal);
+        // An unknown key would make its issuer be asked anew; none of these was its.
+        Assert.Equal(asked, other.Requests.Count);
+        Assert.Equal("other:spiffe://other.example/worker", (await AskAsync("spiffe://other.example/worker", other.Key)).Token!.Caller.CredentialId);
+        Assert.Null((await AskAsync("spiffe://other.example/worker", own)).Token);
         File.Delete(file);
     }
 

@@ -59,6 +59,33 @@ public sealed class FederatedValidatorTests
         Assert.Contains(problems, p => p.Contains(expected, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("name: c, trustDomain: acme.example, keySet: k.json", "name: d, trustDomain: acme.example, keySet: k.json", "federated[1].trustDomain", "selects one entry")]
+    [InlineData("name: c, trustDomain: \"spiffe://acme.example\", keySet: k.json", "", "federated[0].trustDomain", "its name alone")]
+    [InlineData("name: c, trustDomain: Acme.example, keySet: k.json", "", "federated[0].trustDomain", "small letters")]
+    [InlineData("name: c, trustDomain: acme.example", "", "federated[0].issuer", "come from nowhere else")]
+    [InlineData("name: c, keySet: k.json", "", "federated[0].issuer", "is required")]
+    public void TrustDomain_ThatSelectsNothingOrTwo_IsAnError(string first, string second, string place, string expected)
+    {
+        using var folder = new ConfigurationFolder();
+        folder.Write("k.json", "{\"keys\":[]}");
+        const string Rest = "audiences: [postern], rules: [{ claims: { sub: \"spiffe://acme.example/a\" }, account: a }]";
+
+        var problems = IdentityLines.Problems(folder, "accounts: enabled", $"federated: [{{ {first}, {Rest} }}{(second.Length > 0 ? $", {{ {second}, {Rest} }}" : "")}]");
+
+        Assert.Contains(problems, p => p.Contains(place, StringComparison.Ordinal) && p.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void TrustDomain_WithAFileOfKeys_NeedsNoIssuer()
+    {
+        using var folder = new ConfigurationFolder();
+        folder.Write("k.json", "{\"keys\":[]}");
+
+        Assert.Empty(IdentityLines.Problems(
+            folder, "accounts: enabled", "federated: [{ name: c, trustDomain: acme.example, keySet: k.json, audiences: [postern], rules: [{ claims: { sub: \"spiffe://acme.example/a\" }, account: a }] }]"));
+    }
+
     private static List<string> Problems(string issuer, string claims)
     {
         using var folder = new ConfigurationFolder();

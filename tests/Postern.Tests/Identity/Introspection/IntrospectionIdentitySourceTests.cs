@@ -223,11 +223,14 @@ public sealed class IntrospectionIdentitySourceTests
         }
 
         Assert.Equal(5, bench.Server.Asked.Count);
+        Assert.Equal("introspection legacy: no answers since 2026-01-31T12:00:00.0000000+00:00: it answered 500", Assert.Single(bench.Sources.Notes()));
         bench.Server.Answer = null;
         bench.Server.Know("tok");
         await bench.RefusalAsync("tok");
+        Assert.Single(bench.Sources.Notes());
         bench.Time.Advance(TimeSpan.FromSeconds(5));
         await bench.VerifiedAsync("tok");
+        Assert.Empty(bench.Sources.Notes());
     }
 
     [Fact]
