@@ -74,16 +74,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
             Limit = limits,
             Audit = audit,
             FailedTask = new FailedTaskStage(audit),
-            Prefect = new PrefectPipeline(
-                new PrefectStages(
-                    new PrefectRouteStage(_runtime.Metrics),
-                    new PrefectAuthenticateStage(limits),
-                    new PrefectReadStage(time),
-                    new PrefectAuthorizeStage(loggers.CreateLogger<PrefectAuthorizeStage>()),
-                    new PrefectLimitStage(time),
-                    new PrefectAuditStage(_runtime.Audit, time, loggers.CreateLogger<PrefectAuditStage>()),
-                    new PrefectForwardStage()),
-                time, loggers.CreateLogger<PrefectPipeline>(), _draining.Token),
+            Prefect = BuildPrefect(limits),
             Health = new HealthService(_draining.Token),
         };
         _stages.Swap(_runtime.Build(loaded.Options, loaded.Policy, _identity));
@@ -243,6 +234,17 @@ internal sealed partial class PosternHost : IAsyncDisposable
         // Reading configuration and API leaves tens of megabytes behind that serving never needs again.
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         Log.Started(_logger, string.Join(", ", Addresses), _admin.Address.ToString(), loaded.Policy.Version);
+    }
+
+    private PrefectPipeline BuildPrefect(LimitStage limits)
+    {
+        var (read, authorize, limit) = (new PrefectReadStage(_time), new PrefectAuthorizeStage(_loggers.CreateLogger<PrefectAuthorizeStage>()), new PrefectLimitStage(_time));
+        var audit = new PrefectAuditStage(_runtime.Audit, _time, _loggers.CreateLogger<PrefectAuditStage>());
+        var sockets = new SocketParts(() => _stages.State, read, authorize, limit, audit, limits, _runtime.Wheel, _time, _draining.Token);
+        var stages = new PrefectStages(
+            new PrefectRouteStage(_runtime.Metrics), new PrefectAuthenticateStage(limits), read, authorize, limit, audit, new PrefectForwardStage(),
+            new SocketStage(sockets, _runtime.Metrics, _loggers.CreateLogger<SocketStage>()));
+        return new PrefectPipeline(stages, _time, _loggers.CreateLogger<PrefectPipeline>(), _draining.Token);
     }
 
     private IdentitySources Identify(PosternOptions options, IdentitySources? before)

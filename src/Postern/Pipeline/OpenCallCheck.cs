@@ -10,6 +10,11 @@ namespace Postern.Pipeline;
 /// </summary>
 internal sealed class OpenCallCheck(GateState state, LimitStage limits, DateTimeOffset now)
 {
+    /// <summary>The state that is in force now.</summary>
+    public GateState State => state;
+
+    public DateTimeOffset Now => now;
+
     /// <summary>What the call ends with; null where it may go on. Asked for every open call each second: it does no I/O.</summary>
     public Refusal? Judge(Call call)
     {
@@ -18,12 +23,9 @@ internal sealed class OpenCallCheck(GateState state, LimitStage limits, DateTime
             return null;
         }
 
-        switch (call.Token.Ended)
+        if (OfCredential(call.Token) is { } ended)
         {
-            case LeaseEnd.Revoked:
-                return new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The credential was revoked.", "revoked while the call was open");
-            case LeaseEnd.Changed:
-                return new Refusal(RefusalReason.CannotTell, "What the credential stands for has changed: call again.", "changed while the call was open");
+            return ended;
         }
 
         if (ReferenceEquals(call.CallerState.MadeFrom, state.Policy))
@@ -36,4 +38,12 @@ internal sealed class OpenCallCheck(GateState state, LimitStage limits, DateTime
         var decision = call.CallerState.Policy.DecideAll(call.Operation, new Circumstances(call.Source, now), out var decisive);
         return decision.Kind == DecisionKind.Deny ? PolicyRefusal.For(call.Token.Caller, call.Operation[decisive], decision) : null;
     }
+
+    /// <summary>What a call ends with whose credential was taken away; null where it wasn't.</summary>
+    public static Refusal? OfCredential(VerifiedToken token) => token.Ended switch
+    {
+        LeaseEnd.Revoked => new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. The credential was revoked.", "revoked while the call was open"),
+        LeaseEnd.Changed => new Refusal(RefusalReason.CannotTell, "What the credential stands for has changed: call again.", "changed while the call was open"),
+        _ => null,
+    };
 }

@@ -16,10 +16,10 @@ internal readonly record struct EngineSocket(Stream? Stream, HttpStatusCode? Sta
     /// <param name="invoker">The engine's connections.</param>
     /// <param name="address">The socket's address, as http or https.</param>
     /// <param name="protocol">The subprotocol that is asked for, beside which the engine may take none.</param>
-    /// <param name="headers">What else the request says.</param>
+    /// <param name="complete">Adds what else the request says.</param>
     /// <param name="cancellation">Ends the attempt.</param>
     public static async Task<EngineSocket> OpenAsync(
-        HttpMessageInvoker invoker, Uri address, string protocol, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancellation)
+        HttpMessageInvoker invoker, Uri address, string protocol, Action<HttpRequestMessage> complete, CancellationToken cancellation)
     {
         var key = SocketOffer.NewKey();
         // Of no use once the socket is open, and its end would be the socket's: only what isn't a socket is disposed of.
@@ -29,11 +29,7 @@ internal readonly record struct EngineSocket(Stream? Stream, HttpStatusCode? Sta
         request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", key);
         request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", SocketOffer.Version);
         request.Headers.TryAddWithoutValidation("Sec-WebSocket-Protocol", protocol);
-        foreach (var (name, value) in headers)
-        {
-            request.Headers.TryAddWithoutValidation(name, value);
-        }
-
+        complete(request);
         HttpResponseMessage response;
         try
         {

@@ -33,6 +33,13 @@ internal sealed partial class PrefectAuditStage(AuditLog audit, TimeProvider tim
         return null;
     }
 
+    /// <summary>Puts on disk that a socket is about to be opened, since its record follows only at its end, hours or weeks from now. False: it can't be.</summary>
+    public async ValueTask<bool> OpenedAsync(PrefectCall call)
+    {
+        call.AuditClass = Class(call);
+        return call.IntentKept = await audit.IntentAsync(Record(call));
+    }
+
     /// <summary>Called once, before the answer of a write leaves; its status is the one that the client is about to get.</summary>
     public async ValueTask OutcomeAsync(PrefectCall call, int status)
     {

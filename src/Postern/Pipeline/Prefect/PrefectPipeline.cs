@@ -22,8 +22,18 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
         HeldAnswer? held = null;
         try
         {
-            call.Refusal = stages.Route.Run(call)
-                ?? await stages.Authenticate.RunAsync(call)
+            call.Refusal = stages.Route.Run(call);
+            if (call.Refusal is null && call.Route.IsSocket)
+            {
+                if (await stages.Socket.RunAsync(call) is not { } refusal)
+                {
+                    return;
+                }
+
+                call.Refusal = refusal;
+            }
+
+            call.Refusal ??= await stages.Authenticate.RunAsync(call)
                 ?? await stages.Read.RunAsync(call)
                 ?? await stages.Authorize.RunAsync(call)
                 ?? await stages.Limit.RunAsync(call)
@@ -90,4 +100,6 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
 }
 
 /// <summary>The stages, made once.</summary>
-internal sealed record PrefectStages(PrefectRouteStage Route, PrefectAuthenticateStage Authenticate, PrefectReadStage Read, PrefectAuthorizeStage Authorize, PrefectLimitStage Limit, PrefectAuditStage Audit, PrefectForwardStage Forward);
+internal sealed record PrefectStages(
+    PrefectRouteStage Route, PrefectAuthenticateStage Authenticate, PrefectReadStage Read, PrefectAuthorizeStage Authorize, PrefectLimitStage Limit, PrefectAuditStage Audit,
+    PrefectForwardStage Forward, SocketStage Socket);

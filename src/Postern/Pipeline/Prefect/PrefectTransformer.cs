@@ -10,49 +10,19 @@ namespace Postern.Pipeline.Prefect;
 /// </summary>
 internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
 {
-    private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
+    public static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         // What was judged, to the last byte: the platform would take dots and escapes apart once more.
         proxyRequest.RequestUri = new Uri(destinationPrefix + call.Match.Target, AsItIs);
-        var request = httpContext.Request;
         // What has no body the platform sends again where a connection breaks, up to three times: a write goes out once.
-        if (proxyRequest.Content is null && !HttpMethods.IsGet(request.Method))
+        if (proxyRequest.Content is null && !HttpMethods.IsGet(httpContext.Request.Method))
         {
             proxyRequest.Content = new ByteArrayContent([]);
         }
 
-        var connection = request.Headers.Connection;
-        var keepsAttribution = call.IsAuthenticated && call.Token.Caller.Kind != Model.CallerKind.Human;
-        foreach (var header in request.Headers)
-        {
-            if (PrefectHeaders.IsForwarded(header.Key, connection, keepsAttribution))
-            {
-                Add(proxyRequest, header.Key, header.Value);
-            }
-        }
-
-        if (PrefectHeaders.CookieOf(request.Headers.Cookie) is { } cookie)
-        {
-            proxyRequest.Headers.TryAddWithoutValidation("Cookie", cookie);
-        }
-
-        // Locations and pages are written with the name by which the client knows the server.
-        proxyRequest.Headers.Host = request.Host.Value;
-        proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
-        if (call.Source is { } source)
-        {
-            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-For", source.ToString());
-        }
-
-        if (call.Engine.Credential.Current.Authorization is { } authorization)
-        {
-            proxyRequest.Headers.TryAddWithoutValidation("Authorization", authorization);
-        }
-
-        proxyRequest.Headers.TryAddWithoutValidation("traceparent", call.CallId.TraceParent(request.Headers.TraceParent.Count == 1 ? request.Headers.TraceParent[0] : null));
-        proxyRequest.Headers.TryAddWithoutValidation("x-postern-call-id", call.Id);
+        AddHeaders(call, proxyRequest, call.Engine.Credential.Current.Authorization);
         return ValueTask.CompletedTask;
     }
 
@@ -84,6 +54,45 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
         {
             context.Response.Headers.Location = string.Concat("https://", text.AsSpan("http://".Length));
         }
+    }
+
+    /// <summary>The headers of any request to the server that is made for a call.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="proxyRequest">The request.</param>
+    /// <param name="authorization">What the gate presents; null for nothing.</param>
+    public static void AddHeaders(PrefectCall call, HttpRequestMessage proxyRequest, string? authorization)
+    {
+        var request = call.Context.Request;
+        var connection = request.Headers.Connection;
+        var keepsAttribution = call.IsAuthenticated && call.Token.Caller.Kind != Model.CallerKind.Human;
+        foreach (var header in request.Headers)
+        {
+            if (PrefectHeaders.IsForwarded(header.Key, connection, keepsAttribution))
+            {
+                Add(proxyRequest, header.Key, header.Value);
+            }
+        }
+
+        if (PrefectHeaders.CookieOf(request.Headers.Cookie) is { } cookie)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("Cookie", cookie);
+        }
+
+        // Locations and pages are written with the name by which the client knows the server.
+        proxyRequest.Headers.Host = request.Host.Value;
+        proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
+        if (call.Source is { } source)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-For", source.ToString());
+        }
+
+        if (authorization is not null)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
+        proxyRequest.Headers.TryAddWithoutValidation("traceparent", call.CallId.TraceParent(request.Headers.TraceParent.Count == 1 ? request.Headers.TraceParent[0] : null));
+        proxyRequest.Headers.TryAddWithoutValidation("x-postern-call-id", call.Id);
     }
 
     private static void Add(HttpRequestMessage request, string name, StringValues values)

@@ -33,6 +33,17 @@ internal static class PrefectSockets
     /// <summary>What tells a client that it may go on.</summary>
     public static ReadOnlyMemory<byte> AuthSuccess { get; } = "{\"type\":\"auth_success\"}"u8.ToArray();
 
+    /// <summary>Which one a route is.</summary>
+    public static PrefectSocket Of(PrefectRoute route) => route.Operation switch
+    {
+        "stream_events_in" => PrefectSocket.EventsIn,
+        "stream_workspace_events_out" => PrefectSocket.EventsOut,
+        "stream_logs_out" => PrefectSocket.LogsOut,
+        "scheduled_task_subscription" => PrefectSocket.TaskSubscription,
+        "worker_channel_connect" => PrefectSocket.WorkerChannel,
+        _ => throw new ArgumentOutOfRangeException(nameof(route), route.Operation, "Not a socket."),
+    };
+
     /// <summary>Whether the client tells by a first message what it wants, and is answered only then.</summary>
     public static bool HasFirstMessage(this PrefectSocket socket) => socket != PrefectSocket.EventsIn;
 
