@@ -66,11 +66,24 @@ http {
   return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')]);
 }
 
-export function gate(folder, postern, { port, admin, upstream, keySet, assertion = 'off', oauth }) {
+/** A gate's certificate, an authority of workers, and one worker's certificate. */
+export function certificates(folder) {
+  const own = (name) => join(folder, name);
+  const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
+  openssl('req', '-x509', ...made, '-subj', '/CN=gate', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', own('gate.key'), '-out', own('gate.pem'));
+  openssl('req', '-x509', ...made, '-subj', '/CN=workers', '-keyout', own('workers.key'), '-out', own('workers.pem'));
+  openssl('req', ...made.slice(0, -2), '-subj', '/O=load/CN=worker', '-keyout', own('worker.key'), '-out', own('worker.csr'));
+  writeFileSync(own('worker.ext'), 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n');
+  openssl('x509', '-req', '-in', own('worker.csr'), '-CA', own('workers.pem'), '-CAkey', own('workers.key'), '-CAcreateserial', '-days', '30', '-extfile', own('worker.ext'), '-out', own('worker.pem'));
+  return { certificate: own('gate.pem'), key: own('gate.key'), authority: own('workers.pem'), client: own('worker.pem'), clientKey: own('worker.key') };
+}
+
+export function gate(folder, postern, { port, admin, upstream, keySet, assertion = 'off', oauth, tls }) {
   mkdirSync(join(folder, 'data'), { recursive: true });
   writeFileSync(join(folder, 'keys.json'), keySet);
   writeFileSync(join(folder, 'postern.yaml'), `
-listen: [{ address: 127.0.0.1:${port}, protocol: grpc }${oauth ? `, { address: 127.0.0.1:${oauth}, protocol: http }` : ''}]
+listen: [{ address: 127.0.0.1:${port}, protocol: grpc }${oauth ? `, { address: 127.0.0.1:${oauth}, protocol: http }` : ''}${tls ? `, { address: 127.0.0.1:${tls.port}, tls: { certificate: ${tls.certificate}, key: ${tls.key}, clientCertificates: optional, clientAuthorities: [${tls.authority}] } }` : ''}]
 admin: { address: 127.0.0.1:${admin} }
 data: ${folder}/data
 engines:
@@ -79,6 +92,7 @@ engines:
 identity:
   issuers:
     - { name: test, issuer: "https://issuer.test", keySet: ${folder}/keys.json, audiences: [postern], groups: groups, kind: { claim: kind, service: [service] } }
+${tls ? `  certificates: [{ name: workers, authorities: [${tls.authority}], filters: [{ organization: load }], account: payments-worker }]` : ''}
 ${oauth ? `  accounts: enabled\ntokens: { issuer: "http://127.0.0.1:${oauth}", lifetime: 1h }` : ''}
 policy: [${folder}/policy.yaml]
 audit: { file: ${folder}/audit }

@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { activityTask, frame, identity, pollActivity, respondActivity, service, startWorkflow, tokenOf } from './messages.mjs';
 import * as prefect from './prefect.mjs';
-import { accepts, cpu, freePort, gate, nginx, resident, start, stopAll, until } from './parts.mjs';
+import { accepts, certificates, cpu, freePort, gate, nginx, resident, start, stopAll, until } from './parts.mjs';
 
 const { values: options } = parseArgs({ options: {
   json: { type: 'boolean' }, postern: { type: 'string' }, calls: { type: 'string', default: '60000' }, rounds: { type: 'string', default: '3' },
   polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryGzip|pollWithTask|idlePoll|prefect]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryCertificate|unaryGzip|pollWithTask|idlePoll|prefect]');
   process.exit(0);
 }
 
@@ -32,7 +32,7 @@ const result = {};
 
 const load = async (port, name, file, headers, calls, extra = [], credential = token) => {
   const { stdout } = await run('h2load', ['-c8', '-m16', '-t1', `-n${calls}`, '-d', file, ...extra,
-    ...['content-type: application/grpc', 'te: trailers', `authorization: Bearer ${credential}`, 'client-name: temporal-go', 'client-version: 1.50.0',
+    ...['content-type: application/grpc', 'te: trailers', ...credential ? [`authorization: Bearer ${credential}`] : [], 'client-name: temporal-go', 'client-version: 1.50.0',
       'temporal-namespace: payments', 'grpc-timeout: 30S', 'grpc-accept-encoding: gzip', 'user-agent: grpc-go/1.83.2', ...headers].flatMap((h) => ['-H', h]),
     `http://127.0.0.1:${port}${service}${name}`], { maxBuffer: 1 << 26 });
   const ok = Number(/(\d+) succeeded/.exec(stdout)?.[1] ?? 0);
@@ -89,10 +89,14 @@ async function unary(key, name, message, compressed, ports, pids) {
   say(`${key.padEnd(13)} ${row.cpuUsPerCall} µs a call, nginx ${row.nginxCpuUsPerCall} µs: ${row.ratioToNginx} of nginx; at half load p50 ${row.p50Us} / p99 ${row.p99Us} µs, nginx ${row.nginxP50Us} / ${row.nginxP99Us} µs`);
 }
 
-/** The same calls on one gate with a token of an issuer, with a key, and with a token that the gate issued: in turn, so that a slow minute is everybody's. */
-async function credentials(upstream) {
-  const [port, admin, oauth] = [await freePort(), await freePort(), await freePort()];
-  const running = gate(join(folder, 'gate-accounts'), options.postern, { port, admin, oauth, upstream, keySet });
+/**
+ * The same calls on one gate with a token of an issuer, with a key, and with a token that the gate issued; and over TLS with a token of an issuer and with a client
+ * certificate. In turn, so that a slow minute is everybody's.
+ */
+async function credentials(upstream, kinds) {
+  const [port, secure, admin, oauth] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const own = certificates(folder);
+  const running = gate(join(folder, 'gate-accounts'), options.postern, { port, admin, oauth, upstream, keySet, tls: { port: secure, ...own } });
   await until('gate', async () => { try { return (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok; } catch { return false; } });
   const ask = async (url, headers, body) => {
     const answer = await fetch(url, { method: 'POST', headers, body });
@@ -104,22 +108,35 @@ async function credentials(upstream) {
   const key = (await manage('/v1/accounts/payments-worker/keys', { name: 'load' })).text;
   const basic = Buffer.from(`payments-worker:${key}`).toString('base64');
   const issued = (await ask(`http://127.0.0.1:${oauth}/oauth/token`, { authorization: `Basic ${basic}` }, new URLSearchParams({ grant_type: 'client_credentials' }))).access_token;
+  const tunnel = async (...pair) => {
+    const at = await freePort();
+    start('node', [join(here, 'tunnel.mjs'), String(at), String(secure), ...pair]);
+    await until('tunnel', () => accepts(at));
+    return at;
+  };
   // A seal of this gate's own.
   const file = join(folder, 'credentials.bin');
   writeFileSync(file, frame(respondActivity(tokenOf(await call(port, 'PollActivityTaskQueue', frame(pollActivity))))));
-  const shown = { jwt: token, key, token: issued };
-  const perCall = { jwt: [], key: [], token: [] };
-  for (const kind of Object.keys(shown)) await load(port, 'RespondActivityTaskCompleted', file, [], warmUp / 3, [], shown[kind]);
+  const [plain, shown] = [await tunnel(), await tunnel(own.client, own.clientKey)];
+  const ways = {
+    jwt: [port, [], token], key: [port, [], key], token: [port, [], issued],
+    jwtTls: [plain, [':scheme: https'], token], certificate: [shown, [':scheme: https'], null],
+  };
+  const perCall = Object.fromEntries(kinds.map((kind) => [kind, []]));
+  const once = (kind, calls) => load(ways[kind][0], 'RespondActivityTaskCompleted', file, ways[kind][1], calls, [], ways[kind][2]);
+  for (const kind of kinds) await once(kind, warmUp / 3);
   for (let round = 0; round < Number(options.rounds) + 2; round++) {
-    for (const kind of Object.keys(shown)) {
+    for (const kind of kinds) {
       const before = cpu(running.pid);
-      await load(port, 'RespondActivityTaskCompleted', file, [], Number(options.calls), [], shown[kind]);
+      await once(kind, Number(options.calls));
       perCall[kind].push((cpu(running.pid) - before) / Number(options.calls) * 1e6);
     }
   }
   running.kill('SIGKILL');
-  for (const [name, kind] of [['unaryKey', 'key'], ['unaryToken', 'token']]) {
-    result[name] = { ratioToUnary: Number((median(perCall[kind]) / median(perCall.jwt)).toFixed(3)), cpuUsPerCall: Number(median(perCall[kind]).toFixed(1)), jwtCpuUsPerCall: Number(median(perCall.jwt).toFixed(1)) };
+  for (const [name, kind, beside] of [['unaryKey', 'key', 'jwt'], ['unaryToken', 'token', 'jwt'], ['unaryCertificate', 'certificate', 'jwtTls']]) {
+    if (!kinds.includes(kind)) continue;
+    const [cost, jwt] = [median(perCall[kind]), median(perCall[beside])];
+    result[name] = { ratioToUnary: Number((cost / jwt).toFixed(3)), cpuUsPerCall: Number(cost.toFixed(1)), jwtCpuUsPerCall: Number(jwt.toFixed(1)) };
     say(`${name.padEnd(13)} ${result[name].cpuUsPerCall} µs a call, with an issuer's token ${result[name].jwtCpuUsPerCall} µs: ${result[name].ratioToUnary} of it`);
   }
 }
@@ -188,7 +205,8 @@ try {
     await unary('startAsserted', 'StartWorkflowExecution', startWorkflow, false, asserting, { ...pids, postern: signing.pid });
     signing.kill('SIGKILL');
   }
-  if (wants('unaryKey')) await credentials(upstream);
+  const kinds = [...wants('unaryKey') ? ['jwt', 'key', 'token'] : [], ...wants('unaryCertificate') ? ['jwtTls', 'certificate'] : []];
+  if (kinds.length > 0) await credentials(upstream, kinds);
   proxy.kill('SIGTERM');
 
   if (wants('idlePoll')) {

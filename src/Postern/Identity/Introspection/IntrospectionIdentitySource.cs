@@ -74,7 +74,7 @@ internal sealed partial class IntrospectionIdentitySource : IIdentitySource
                     : CannotTell(options, failure);
             }
 
-            known = answers.Keep(digest, answer.Claims, now, options.Cache > options.Stale ? options.Cache : options.Stale);
+            known = answers.Keep(digest, answer.Claims, now, options.Cache > options.Stale ? options.Cache : options.Stale, (last, said) => IsSameCaller(options, last, said));
         }
 
         return known.Claims is null ? Refuse("The token is not active.", "inactive") : Judge(options, known, known.At + options.Cache);
@@ -148,6 +148,11 @@ internal sealed partial class IntrospectionIdentitySource : IIdentitySource
         var lease = new RevocationLease(_revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Caller = caller.Name, Issued = times.Issued };
         return lease.Holds(now) ? new VerifiedToken(caller, stands, known.Lease) { Leases = [lease] } : Refuse("The token was revoked.", "revoked");
     }
+
+    // What policy decides by in the first place. Other members may say something new in every answer, such as when the token was last used.
+    private static bool IsSameCaller(IntrospectionOptions options, JsonElement last, JsonElement said) =>
+        ClaimReader.Read(options, last, null, DateTimeOffset.MaxValue).Caller is { } before && ClaimReader.Read(options, said, null, DateTimeOffset.MaxValue).Caller is { } now
+        && before.Name == now.Name && before.Kind == now.Kind && before.Groups.ToHashSet(StringComparer.Ordinal).SetEquals(now.Groups);
 
     private static bool IsBearer(JsonElement type) => type.ValueKind == JsonValueKind.String && string.Equals(type.GetString(), "Bearer", StringComparison.OrdinalIgnoreCase);
 

@@ -19,13 +19,14 @@ internal sealed class KnownAnswers
 
     public KnownAnswer? Find(TokenDigest digest) => _all.GetValueOrDefault(digest);
 
-    /// <summary>Keeps a verdict. One that a token isn't active any more ends what it opened.</summary>
-    public KnownAnswer Keep(TokenDigest digest, JsonElement? claims, DateTimeOffset now, TimeSpan longest)
+    /// <summary>Keeps a verdict. One that a token isn't active any more, or that it means somebody else, ends what it opened.</summary>
+    public KnownAnswer Keep(TokenDigest digest, JsonElement? claims, DateTimeOffset now, TimeSpan longest, Func<JsonElement, JsonElement, bool> isSameCaller)
     {
         var before = Find(digest);
-        if (claims is null)
+        var isSame = claims is { } said && before?.Claims is { } last && isSameCaller(last, said);
+        if (!isSame)
         {
-            before?.Lease.End(LeaseEnd.Revoked);
+            before?.Lease.End(claims is null ? LeaseEnd.Revoked : LeaseEnd.Changed);
         }
 
         if (before is null && _all.Count >= Most)
@@ -33,7 +34,7 @@ internal sealed class KnownAnswers
             Drop(now - longest);
         }
 
-        var known = new KnownAnswer(claims, now, before?.Claims is null || claims is null ? Lease.Lasting() : before.Lease);
+        var known = new KnownAnswer(claims, now, isSame ? before!.Lease : Lease.Lasting());
         _all[digest] = known;
         return known;
     }

@@ -157,6 +157,26 @@ public sealed class IntrospectionIdentitySourceTests
         Assert.Equal(LeaseEnd.Revoked, open.Ended);
     }
 
+    // J9: a group that was taken away at the server ends what is open, once that is noticed; what says nothing about the caller doesn't.
+    [Fact]
+    public async Task J9_TokenOfWhichTheGroupsChange_EndsWhatItOpened_AndNothingElseDoes()
+    {
+        await using var bench = await IntrospectionBench.StartAsync();
+        bench.Reload(bench.Options with { Groups = "groups" });
+        bench.Server.Know("tok", claims => claims["groups"] = new JsonArray("payments", "support"));
+        var open = await bench.VerifiedAsync("tok");
+
+        bench.Server.Know("tok", claims => (claims["groups"], claims["last_used"]) = (new JsonArray("support", "payments"), 7));
+        bench.Time.Advance(TimeSpan.FromSeconds(30));
+        await bench.VerifiedAsync("tok");
+        Assert.Equal(LeaseEnd.None, open.Ended);
+
+        bench.Server.Know("tok", claims => claims["groups"] = new JsonArray("support"));
+        bench.Time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(["support"], (await bench.VerifiedAsync("tok")).Caller.Groups);
+        Assert.Equal(LeaseEnd.Changed, open.Ended);
+    }
+
     [Fact]
     public async Task ManyCallersOfOneToken_AskOnce()
     {

@@ -104,7 +104,7 @@ internal sealed class SocketPlace : IAsyncDisposable
             }
 
             var (near, far) = await SocketPeer.PairAsync();
-            await _engines.Writer.WriteAsync(new SocketPeer(far, isClient: false));
+            await _engines.Writer.WriteAsync(new SocketPeer(far, isClient: false), CancellationToken.None);
             return new EngineSocket(near, HttpStatusCode.SwitchingProtocols, null) { TookProtocol = TookProtocol };
         },
     };
