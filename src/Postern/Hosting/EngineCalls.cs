@@ -1,4 +1,5 @@
 using Postern.Admin;
+using Postern.Engines.Prefect;
 using Postern.Engines.Temporal;
 using Postern.Model;
 
@@ -10,7 +11,8 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class EngineCalls
 {
-    public static CallCatalogue Of(TemporalCatalogue temporal) => new(temporal.Methods.Select(Call).Concat(ManagementRoutes.All.Where(route => route.Permission != Permission.None).Select(Call)));
+    public static CallCatalogue Of(TemporalCatalogue temporal) => new(
+        [.. temporal.Methods.Select(Call), .. PrefectCatalogue.Shared.Routes.Where(route => !route.IsOpen).SelectMany(Calls), .. ManagementRoutes.All.Where(route => route.Permission != Permission.None).Select(Call)]);
 
     private static CatalogueCall Call(ManagementRoute route) => new(
         $"{ManagementApi.Engine}/{route.Operation}",
@@ -33,6 +35,26 @@ internal static class EngineCalls
             })])
         {
             IsNarrowable = row.Narrowed is not null,
+        };
+    }
+
+    // A call whose body says which permission it needs is one call for each: prefect/set_flow_run_state/cancel.
+    private static IEnumerable<CatalogueCall> Calls(PrefectRoute route)
+        => route.Instead.Select(permission => Call(route, permission, $"/{permission.Name().Split('.')[^1]}")).Prepend(Call(route, route.Base, ""));
+
+    private static CatalogueCall Call(PrefectRoute route, Permission permission, string meaning)
+    {
+        var carried = route.Named.Aggregate(Dimensions.Server | route.InBody, (set, name) => set | name.Dimension);
+        var first = new CatalogueDemand(permission, carried) { Unknown = route.Unknown, UnlessDenied = route.IsForAnyCaller };
+        return new CatalogueCall(
+            $"prefect/{route.Operation}{meaning}",
+            [first, .. route.Implied.Select(implied => new CatalogueDemand(implied, carried & PermissionDimensions.Of(implied))
+            {
+                Sometimes = true,
+                Unknown = PermissionDimensions.Of(implied) & PermissionDimensions.OfPrefect & ~carried,
+            })])
+        {
+            IsNarrowable = route.Family != PrefectFilters.None,
         };
     }
 

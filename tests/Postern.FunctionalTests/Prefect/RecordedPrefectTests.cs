@@ -18,12 +18,12 @@ public sealed class RecordedPrefectTests(PrefectPlayback playback) : IClassFixtu
     private static readonly Dictionary<string, (int Status, string Why)> OwnAnswers = new()
     {
         ["cli/api#9"] = (404, "no such operation"),
+        ["sdk/rest-negative#9"] = (422, "a name that isn't text can't be judged; the server says 422 too, in other words"),
+        ["sdk/rest-negative#28"] = (422, "a filter that can't be read can't be judged; the server says 403"),
+        ["sdk/rest-negative#31"] = (422, "an id that is none can't be judged; the server says 422 too, in other words"),
+        ["sdk/rest-write#23"] = (422, "a body of another shape can't be judged; the server says 422 too, in other words"),
         ["sdk/rest-negative#6"] = (404, "an id that is none is no path of the server's"),
         ["sdk/rest-negative#7"] = (404, "no such operation"),
-        ["sdk/rest-negative#9"] = (422, "a flow's name that is no text can't be judged; the server says 422 too, in other words"),
-        ["sdk/rest-negative#28"] = (422, "a page's token that the server didn't write; the server says 403"),
-        ["sdk/rest-negative#31"] = (422, "an id that is none can't be judged; the server says 422 too, in other words"),
-        ["sdk/rest-write#23"] = (422, "not the list that the operation takes; the server says 422 too, in other words"),
         ["sdk/rest-negative#23"] = (404, "another method is another operation; the server says 405"),
         ["sdk/rest-negative#24"] = (404, "another method is another operation; the server says 405"),
     };

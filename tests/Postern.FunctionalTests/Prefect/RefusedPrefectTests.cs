@@ -13,7 +13,7 @@ public sealed class RefusedPrefectTests(PrefectPlayback playback) : IClassFixtur
         ["http/bodies-and-headers#2"] = (422, "the server would take the body as absent and answer unfiltered"),
         ["http/bodies-and-headers#3"] = (422, "the server would take the body as absent and answer unfiltered"),
         ["http/bodies-and-headers#4"] = (422, "not JSON: the server says 422 too, in other words"),
-        ["http/bodies-and-headers#6"] = (422, "a list where filters are asked for; the server says 422 too, in other words"),
+        ["http/bodies-and-headers#6"] = (422, "a body of another shape can't be judged; the server says 422 too, in other words"),
         ["http/bodies-and-headers#16"] = (404, "one form of a path is one operation; the server redirects"),
         ["http/paths-and-methods#2"] = (404, "HEAD of a route that knows GET; the server says 405"),
         ["http/paths-and-methods#5"] = (404, "one form of a path is one operation; the server redirects"),

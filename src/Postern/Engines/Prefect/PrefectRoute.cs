@@ -130,7 +130,10 @@ internal sealed record PrefectRoute(string Operation, string Method, string Temp
     /// <summary>Dimensions whose names the body carries, for tests of a policy.</summary>
     public Dimensions InBody { get; init; }
 
-    /// <summary>Permissions that a body or a query may add, or ask for in place of the base, for the matrix.</summary>
+    /// <summary>Permissions that a body may ask for in place of the base: a call that only pauses, a state that ends a run. Each is a call of its own to tests of a policy and in the matrix.</summary>
+    public IReadOnlyList<Permission> Instead { get; init; } = [];
+
+    /// <summary>Permissions that a body or a query may add, for the matrix.</summary>
     public IReadOnlyList<Permission> Implied { get; init; } = [];
 
     /// <summary>Whether its query can ask for secrets in clear.</summary>

@@ -12,7 +12,7 @@ internal static partial class PrefectRoutes
         {
             Body = PrefectBody.DeploymentCreate, Object = PrefectObject.Flow, Unknown = Dimensions.Flow, InBody = OfPool | Dimensions.Deployment | Dimensions.Tag,
         },
-        Patch("/deployments/{id}", "update_deployment", DeploymentWrite).ById(PrefectObject.Deployment) with { Body = PrefectBody.DeploymentUpdate, Implied = [DeploymentPause] },
+        Patch("/deployments/{id}", "update_deployment", DeploymentWrite).ById(PrefectObject.Deployment) with { Body = PrefectBody.DeploymentUpdate, Instead = [DeploymentPause] },
         Get("/deployments/{id}", "read_deployment", DeploymentRead).ById(PrefectObject.Deployment),
         Delete("/deployments/{id}", "delete_deployment", DeploymentDelete).ById(PrefectObject.Deployment),
         (Get("/deployments/name/{flow_name}/{deployment_name}", "read_deployment_by_name", DeploymentRead) with { Unknown = OfDeployment })
@@ -42,7 +42,7 @@ internal static partial class PrefectRoutes
         Post("/deployments/{id}/schedules", "create_deployment_schedules", DeploymentWrite).ById(PrefectObject.Deployment),
         Patch("/deployments/{id}/schedules/{schedule_id}", "update_deployment_schedule", DeploymentWrite).ById(PrefectObject.Deployment) with
         {
-            Body = PrefectBody.ScheduleUpdate, Implied = [DeploymentPause],
+            Body = PrefectBody.ScheduleUpdate, Instead = [DeploymentPause],
         },
         Delete("/deployments/{id}/schedules/{schedule_id}", "delete_deployment_schedule", DeploymentWrite).ById(PrefectObject.Deployment),
     ];
@@ -51,7 +51,7 @@ internal static partial class PrefectRoutes
     [
         Post("/work_pools/", "create_work_pool", WorkPoolWrite) with { Body = PrefectBody.PoolCreate, InBody = Dimensions.WorkPool },
         Get("/work_pools/{name}", "read_work_pool", WorkPoolRead).Of(Dimensions.WorkPool),
-        Patch("/work_pools/{name}", "update_work_pool", WorkPoolWrite).Of(Dimensions.WorkPool) with { Body = PrefectBody.PoolUpdate, Implied = [WorkPoolPause] },
+        Patch("/work_pools/{name}", "update_work_pool", WorkPoolWrite).Of(Dimensions.WorkPool) with { Body = PrefectBody.PoolUpdate, Instead = [WorkPoolPause] },
         Delete("/work_pools/{name}", "delete_work_pool", WorkPoolDelete).Of(Dimensions.WorkPool),
         Find("/work_pools/filter", "read_work_pools", WorkPoolRead, PrefectFilters.WorkPools, PrefectFilters.WorkPools) with { Unknown = Dimensions.WorkPool },
         Find("/work_pools/count", "count_work_pools", WorkPoolRead, PrefectFilters.WorkPools, PrefectFilters.WorkPools) with { Unknown = Dimensions.WorkPool },
@@ -74,13 +74,13 @@ internal static partial class PrefectRoutes
         Get("/work_pools/{work_pool_name}/queues/{name}", "read_work_pool_queue", WorkPoolRead).Of(Dimensions.WorkPool, "work_pool_name").Of(Dimensions.WorkQueue),
         Patch("/work_pools/{work_pool_name}/queues/{name}", "update_work_pool_queue", WorkPoolWrite).Of(Dimensions.WorkPool, "work_pool_name").Of(Dimensions.WorkQueue) with
         {
-            Body = PrefectBody.QueueUpdate, Implied = [WorkPoolPause],
+            Body = PrefectBody.QueueUpdate, Instead = [WorkPoolPause],
         },
         Delete("/work_pools/{work_pool_name}/queues/{name}", "delete_work_pool_queue", WorkPoolDelete).Of(Dimensions.WorkPool, "work_pool_name").Of(Dimensions.WorkQueue),
         Find("/work_pools/{work_pool_name}/queues/filter", "read_work_pool_queues", WorkPoolRead, PrefectFilters.WorkQueues, PrefectFilters.WorkQueues).Of(Dimensions.WorkPool, "work_pool_name"),
         // Queues by themselves, as before there were pools: the server puts them into a pool of its own choice.
         Post("/work_queues/", "create_work_queue", WorkPoolWrite) with { Body = PrefectBody.QueueCreate, Unknown = Dimensions.WorkPool, InBody = Dimensions.WorkQueue },
-        Patch("/work_queues/{id}", "update_work_queue", WorkPoolWrite).ById(PrefectObject.WorkQueue) with { Body = PrefectBody.QueueUpdate, Implied = [WorkPoolPause] },
+        Patch("/work_queues/{id}", "update_work_queue", WorkPoolWrite).ById(PrefectObject.WorkQueue) with { Body = PrefectBody.QueueUpdate, Instead = [WorkPoolPause] },
         Get("/work_queues/{id}", "read_work_queue", WorkPoolRead).ById(PrefectObject.WorkQueue),
         Delete("/work_queues/{id}", "delete_work_queue", WorkPoolDelete).ById(PrefectObject.WorkQueue),
         (Get("/work_queues/name/{name}", "read_work_queue_by_name", WorkPoolRead) with { Object = PrefectObject.WorkQueue, Unknown = Dimensions.WorkPool }).Of(Dimensions.WorkQueue),

@@ -82,7 +82,7 @@ internal static partial class PrefectRoutes
     [
         Post("/automations/", "create_automation", AutomationWrite),
         Put("/automations/{id}", "update_automation", AutomationWrite).ById(PrefectObject.Automation),
-        Patch("/automations/{id}", "patch_automation", AutomationWrite).ById(PrefectObject.Automation) with { Body = PrefectBody.AutomationUpdate, Implied = [AutomationPause] },
+        Patch("/automations/{id}", "patch_automation", AutomationWrite).ById(PrefectObject.Automation) with { Body = PrefectBody.AutomationUpdate, Instead = [AutomationPause] },
         Delete("/automations/{id}", "delete_automation", AutomationDelete).ById(PrefectObject.Automation),
         Get("/automations/{id}", "read_automation", AutomationRead).ById(PrefectObject.Automation),
         Find("/automations/filter", "read_automations", AutomationRead, PrefectFilters.Automations, PrefectFilters.Automations),

@@ -299,7 +299,7 @@ public sealed class PrefectReaderTests
             }
 
             var operation = Read(request.Method, request.Target, match.Route.JudgesBody ? request.Body : null).Operation!;
-            Permission[] known = [match.Route.Base, .. match.Route.Implied];
+            Permission[] known = [match.Route.Base, .. match.Route.Instead, .. match.Route.Implied];
             Assert.All(Enumerable.Range(0, operation.Count), i => Assert.Contains(operation[i].Permission, known));
             Assert.All(Enumerable.Range(0, operation.Count), i => Assert.Equal(Dimensions.None, operation[i].Unknown & ~PermissionDimensions.Of(operation[i].Permission)));
         }
