@@ -85,11 +85,11 @@ internal sealed class GateRuntime : IAsyncDisposable
     public System.Diagnostics.Metrics.Counter<long> BreakGlassSessions { get; }
 
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
-    public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity) => new(
-        options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
+    public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
-        Authorization = BuildAuthorization(options, policy, identity),
-    };
+        IReadOnlyList<TemporalEngine> engines = [.. options.Engines.Temporal.Select(BuildEngine)];
+        return new GateState(options, policy, identity, new AuditClasses(options.Audit), engines) { Authorization = BuildAuthorization(options, policy, identity, engines) };
+    }
 
     /// <summary>Knows the gate's own tokens again; null where none are issued.</summary>
     public PosternIdentitySource? BuildTokenSource(PosternOptions options)
@@ -161,7 +161,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Metrics.Dispose();
     }
 
-    private AuthorizationServer? BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
+    private AuthorizationServer? BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity, IReadOnlyList<TemporalEngine> engines)
     {
         if (options.Tokens is not { } settings || Accounts is not { } accounts || Authorizations is not { } records || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
@@ -170,17 +170,18 @@ internal sealed class GateRuntime : IAsyncDisposable
 
         var logger = _loggers.CreateLogger<AuthorizationServer>();
         var tokens = new AccessTokens(keys, settings.Issuer);
-        var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name)], accounts.Directory, records, _time, logger);
+        var issuer = new TokenIssuer(tokens, settings, [.. engines.Select(engine => engine.Name)], accounts.Directory, records, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
-        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
+        var tasks = new TaskBindings(engines, policy, _time);
+        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, tasks, _time);
         var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
         var signIns = new SignIns(BuildProvider(options, identity), accounts.Passwords, accounts.Directory, seals, settings, records, _time, logger);
         var logins = new Logins(signIns, accounts.Store, settings, sessions, _time);
         var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, new DevicePolls(_time), _time);
         signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
         signIns.Failed = logins.FailAsync;
-        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
+        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, tasks, issuer), tasks, sessions, logins, devices);
         return new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, records,
             (caller, from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow())), _time, logger);
     }
