@@ -17,9 +17,6 @@ internal static class KeysEndpoints
     private const int MostTurns = 20;
     private static readonly TimeSpan NextTurn = TimeSpan.FromMilliseconds(100);
 
-    // Two at once must not both find room for the last key.
-    private static readonly SemaphoreSlim s_counting = new(1, 1);
-
     public static async Task<ManagementAnswer> ListAsync(ManagementCall call)
     {
         var page = Page.Read(call, out var refused);
@@ -197,23 +194,17 @@ internal static class KeysEndpoints
         return ManagementAnswer.Refuse(new Refusal(RefusalReason.NotAllowed, $"Request unauthorized. {why}", $"{call.Caller.Name}: {why}"));
     }
 
+    /// <summary>No further key while all of these live.</summary>
+    public static ManagementAnswer TooMany(ManagementCall call) =>
+        ManagementAnswer.Conflict($"There are {call.State.Options.Identity.Accounts!.KeysPerAccount} live keys of its owner, which is the most (keysPerAccount): revoke one.");
+
+    // Counted where it is written, since another gate may be writing too; looked at before, so that what can't be done leaves no intent.
     private static async Task<ManagementAnswer?> AddAsync(ManagementCall call, Principal owner, ApiKey key, string target)
     {
-        await s_counting.WaitAsync(call.Http.RequestAborted);
-        try
-        {
-            var most = call.State.Options.Identity.Accounts!.KeysPerAccount;
-            if (call.Accounts.Directory.KeysOf(owner.Id).Count(k => k.Key.RevokedAt is null && k.Key.ExpiresAt > call.Now) >= most)
-            {
-                return ManagementAnswer.Conflict($"{owner.Name} has {most} live keys, which is the most (keysPerAccount): revoke one.");
-            }
-
-            return await call.WriteAsync(target, (store, cancellation) => store.CreateAsync(key, cancellation));
-        }
-        finally
-        {
-            s_counting.Release();
-        }
+        var most = call.State.Options.Identity.Accounts!.KeysPerAccount;
+        return call.Accounts.Directory.KeysOf(owner.Id).Count(known => known.Key.Lives(call.Now)) >= most
+            ? TooMany(call)
+            : await call.WriteAsync(target, (store, cancellation) => store.CreateAsync(key, most, call.Now, cancellation));
     }
 
     // Who ends a key doesn't care who else changed it a moment ago: it is read again and ended, unless If-Match says which one was meant.

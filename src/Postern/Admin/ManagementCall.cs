@@ -162,6 +162,8 @@ internal sealed class ManagementCall(HttpContext http, GateState state, AccountS
                     return ManagementAnswer.Conflict("An account or a user has this name already.");
                 case WriteResult.IdTaken:
                     return ManagementAnswer.Conflict("The id is in use; try again.");
+                case WriteResult.TooMany:
+                    return KeysEndpoints.TooMany(this);
                 default:
                     return ManagementAnswer.NotFound("It is gone.");
             }

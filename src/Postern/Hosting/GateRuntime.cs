@@ -94,8 +94,9 @@ internal sealed class GateRuntime : IAsyncDisposable
     /// <summary>Makes the running state of a configuration beside the one that serves. Nothing of the old is ended here.</summary>
     public GateState Build(PosternOptions options, PolicySet policy, IdentitySources identity)
     {
-        var (authorization, sessions) = BuildAuthorization(options, policy, identity);
-        return new GateState(options, policy, identity, new AuditClasses(options.Audit), [.. options.Engines.Temporal.Select(BuildEngine)])
+        IReadOnlyList<TemporalEngine> engines = [.. options.Engines.Temporal.Select(BuildEngine)];
+        var (authorization, sessions) = BuildAuthorization(options, policy, identity, engines);
+        return new GateState(options, policy, identity, new AuditClasses(options.Audit), engines)
         {
             Rates = RatesOf(options.Limits.Rates),
             Prefect = [.. options.Engines.Prefect.Select(_prefect.Build)],
@@ -181,7 +182,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         Metrics.Dispose();
     }
 
-    private (AuthorizationServer?, SessionLogins?) BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity)
+    private (AuthorizationServer?, SessionLogins?) BuildAuthorization(PosternOptions options, PolicySet policy, IdentitySources identity, IReadOnlyList<TemporalEngine> engines)
     {
         if (options.Tokens is not { } settings || Accounts is not { } accounts || Authorizations is not { } records || TokenKeys is not { } keys || identity.Source<PosternIdentitySource>() is not { } source)
         {
@@ -193,7 +194,8 @@ internal sealed class GateRuntime : IAsyncDisposable
         var issuer = new TokenIssuer(tokens, settings, [.. options.Engines.Temporal.Select(engine => engine.Name), .. options.Engines.Prefect.Select(engine => engine.Name)], accounts.Directory, records, _time, logger);
         var clients = new OAuthClients(identity, accounts.Directory, new ClientAssertions(accounts.Directory, accounts.Store, settings.Issuer, _time));
         var sessions = new Sessions(new RefreshTokens(accounts.Hash), issuer, settings, source, accounts.Revocations, accounts.Store, accounts.SeenAsync, _time);
-        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, _time);
+        var tasks = new TaskBindings(engines, policy, _time);
+        var status = new TokenStatus(tokens, settings, source, accounts.Directory, accounts.Revocations, accounts.Store, accounts.SeenAsync, sessions, tasks, _time);
         var seals = new LoginSeals(accounts.Logins, settings.Issuer.StartsWith("https:", StringComparison.Ordinal));
         var provider = BuildProvider(options, identity);
         var signIns = new SignIns(provider, accounts.Passwords, accounts.Directory, seals, settings, records, _time, logger);
@@ -201,7 +203,7 @@ internal sealed class GateRuntime : IAsyncDisposable
         var devices = new DeviceLogins(signIns, seals, accounts.Store, settings, sessions, new DevicePolls(_time), _time);
         signIns.Done = (context, pending, login) => pending.Request.Device is null ? logins.HandOutAsync(context, pending.Request, login) : devices.AskAsync(context, pending, login);
         signIns.Failed = logins.FailAsync;
-        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, issuer), sessions, logins, devices);
+        var grants = new TokenGrants(issuer, new TokenExchange(identity, accounts.Directory, tasks, issuer), tasks, sessions, logins, devices);
         byte[] WhoAmI(Caller caller, System.Net.IPAddress? from) => WhoAmIEndpoints.Write(caller, policy, new Circumstances(from, _time.GetUtcNow()));
         return (
             new AuthorizationServer(tokens, identity, clients, grants, status, signIns, logins, devices, records, WhoAmI, _time, logger),

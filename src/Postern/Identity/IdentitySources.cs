@@ -64,13 +64,13 @@ internal sealed class IdentitySources : IAsyncDisposable
 
     /// <summary>
     /// Judges the credentials of one call on a connection that may have proved a certificate. A certificate that some entry takes is the call's credential, and then
-    /// its only one; any other is part of the transport.
+    /// its only one; any other is part of the transport. Here alone a token is taken that is bound to a task: whether the call answers that task is the pipeline's to tell.
     /// </summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, PresentedCertificate? certificate, IPAddress? source, CancellationToken cancellation)
     {
         if (certificate is null || _certificates is null || _certificates.Look(certificate) is not { Entry: not null } known)
         {
-            return AuthenticateAsync(authorization, source, cancellation);
+            return JudgeAsync(authorization, source, cancellation);
         }
 
         if (authorization.Count > 0)
@@ -81,8 +81,20 @@ internal sealed class IdentitySources : IAsyncDisposable
         return known.Token is { } token && token.Stands(_time.GetUtcNow()) ? new(token) : VerifyAsync(certificate, source, cancellation);
     }
 
-    /// <summary>Judges the credentials of one call. Completes synchronously, and allocates nothing, where the credential is known already.</summary>
+    /// <summary>Judges a credential that is shown elsewhere than in a call of an engine: there a token that is bound to a task opens nothing.</summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
+    {
+        var judged = JudgeAsync(authorization, source, cancellation);
+        return judged.IsCompletedSuccessfully ? new(Unbound(judged.Result)) : AwaitAsync(judged);
+
+        static async ValueTask<AuthenticationResult> AwaitAsync(ValueTask<AuthenticationResult> judged) => Unbound(await judged);
+    }
+
+    private static AuthenticationResult Unbound(AuthenticationResult result) =>
+        result.Token is { Caller.Task: not null } ? Unauthenticated("The token is bound to a task, and good for its answers only.", "bound to a task") : result;
+
+    // Completes synchronously, and allocates nothing, where the credential is known already.
+    private ValueTask<AuthenticationResult> JudgeAsync(StringValues authorization, IPAddress? source, CancellationToken cancellation)
     {
         if (authorization.Count != 1 || authorization[0] is not { Length: > 0 } text)
         {

@@ -11,10 +11,15 @@ internal static class StrictJson
     /// An object without a name twice and without text that isn't text; null where it is something else. Throws <see cref="JsonException"/> or
     /// <see cref="InvalidOperationException"/> where it can't be read.
     /// </summary>
-    public static JsonElement? ReadObject(ReadOnlyMemory<byte> text)
+    public static JsonElement? ReadObject(ReadOnlyMemory<byte> text) => Read(text, JsonValueKind.Object);
+
+    /// <summary>A list, as strictly.</summary>
+    public static JsonElement? ReadList(ReadOnlyMemory<byte> text) => Read(text, JsonValueKind.Array);
+
+    private static JsonElement? Read(ReadOnlyMemory<byte> text, JsonValueKind kind)
     {
         using var document = JsonDocument.Parse(text, Strict);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        if (document.RootElement.ValueKind != kind)
         {
             return null;
         }

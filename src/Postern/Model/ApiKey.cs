@@ -42,6 +42,9 @@ internal sealed record ApiKey
     /// <summary>Counts changes, from 1; the management API's ETag. A use is no change.</summary>
     public long Version { get; init; } = 1;
 
+    /// <summary>Neither revoked nor expired at a moment.</summary>
+    public bool Lives(DateTimeOffset at) => RevokedAt is null && ExpiresAt > at;
+
     public bool Equals(ApiKey? other) => other is not null && Id == other.Id && Version == other.Version;
 
     public override int GetHashCode() => HashCode.Combine(Id, Version);

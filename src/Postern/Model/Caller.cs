@@ -86,6 +86,9 @@ internal sealed record Caller
     /// <summary>Names of the engines that its credential was made for. Empty: any.</summary>
     public ImmutableArray<string> Engines { get; init; } = [];
 
+    /// <summary>The task that its credential is bound to; null for most.</summary>
+    public BoundTask? Task { get; init; }
+
     /// <summary>When the credential ends.</summary>
     public DateTimeOffset ExpiresAt { get; init; }
 

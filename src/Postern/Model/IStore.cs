@@ -38,6 +38,9 @@ internal interface IStore : IAsyncDisposable
     /// <summary>Adds a key to an account or a user that exists.</summary>
     Task<WriteResult> CreateAsync(ApiKey key, CancellationToken cancellation);
 
+    /// <summary>Adds a key where the owner has fewer than <paramref name="most"/> that live at <paramref name="at"/>; of all gates that try at once, no more get in than there is room for.</summary>
+    Task<WriteResult> CreateAsync(ApiKey key, int most, DateTimeOffset at, CancellationToken cancellation);
+
     Task<WriteResult> UpdateAsync(ApiKey key, CancellationToken cancellation);
 
     Task<WriteResult> DeleteKeyAsync(string id, long? version, CancellationToken cancellation);

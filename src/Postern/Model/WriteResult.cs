@@ -22,6 +22,9 @@ internal abstract record WriteResult
     /// <summary>The id is in use; nothing was written.</summary>
     internal sealed record IdTaken : WriteResult;
 
+    /// <summary>The owner has as many live keys as it may; nothing was written.</summary>
+    internal sealed record TooMany : WriteResult;
+
     /// <summary>There is no such object, or no owner for the key; nothing was written.</summary>
     internal sealed record Missing : WriteResult;
 }

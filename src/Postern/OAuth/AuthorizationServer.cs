@@ -169,6 +169,7 @@ internal sealed partial class AuthorizationServer(
         ["code_challenge_methods_supported"] = new JsonArray("S256"),
         ["authorization_response_iss_parameter_supported"] = true,
         ["grant_types_supported"] = new JsonArray([.. grants.Supported.Select(grant => (JsonNode)grant)]),
+        ["authorization_details_types_supported"] = new JsonArray(TaskDetails.Type),
         ["token_endpoint_auth_methods_supported"] = Methods("none"),
         ["token_endpoint_auth_signing_alg_values_supported"] = Algorithms(),
         ["revocation_endpoint_auth_methods_supported"] = Methods("none"),

@@ -37,6 +37,10 @@ internal sealed class OAuthRecords
             TokenId = id,
             SessionId = order.Session ?? caller.SessionId,
             Actors = order.Actors.IsEmpty ? null : string.Join(" < ", order.Actors),
+            Engine = order.Task?.Engine ?? "",
+            Namespace = order.Task?.Namespace,
+            WorkflowId = order.Task?.WorkflowId,
+            RunId = order.Task?.RunId,
             Target = string.Join(' ', audiences),
             Decision = DecisionKind.Allow,
             Detail = order.Grant,
@@ -71,7 +75,7 @@ internal sealed class OAuthRecords
                 StatusCodes.Status503ServiceUnavailable => RefusalReason.CannotTell,
                 >= 500 => RefusalReason.Bug,
                 _ => error is "invalid_client" or "invalid_grant" or "invalid_token" or "access_denied" or "expired_token" ? RefusalReason.Unauthenticated
-                    : error is "unauthorized_client" or "invalid_scope" or "invalid_target" ? RefusalReason.NotAllowed
+                    : error is "unauthorized_client" or "invalid_scope" or "invalid_target" or "invalid_authorization_details" ? RefusalReason.NotAllowed
                     : RefusalReason.Unreadable,
             },
             Detail = $"{error}: {detail}",

@@ -12,7 +12,7 @@ namespace Postern.OAuth;
 /// Token exchange (RFC 8693): a token that an identity source of the gate accepts in, a short one of the gate's own out. Whom it speaks for stays, and so does everything
 /// that it is narrowed to; an actor is written in front of those who acted before.
 /// </summary>
-internal sealed class TokenExchange(IdentitySources identity, AccountDirectory directory, TokenIssuer issuer)
+internal sealed class TokenExchange(IdentitySources identity, AccountDirectory directory, TaskBindings tasks, TokenIssuer issuer)
 {
     public const string Grant = "urn:ietf:params:oauth:grant-type:token-exchange";
 
@@ -36,6 +36,12 @@ internal sealed class TokenExchange(IdentitySources identity, AccountDirectory d
         var actor = form["actor_token"] is not null ? await VerifyAsync(form, "actor_token")
             : form["actor_token_type"] is null ? null : throw OAuthException.InvalidRequest("actor_token_type is given without an actor_token.");
         var caller = subject.Token.Caller;
+        if (actor is not null && form[TaskDetails.Name] is not null)
+        {
+            throw TaskDetails.Invalid("A token that is bound to a task is of who answers it: nobody begins to act in it.");
+        }
+
+        var bound = await tasks.BindAsync(form, caller);
         var answer = issuer.Issue(new TokenOrder
         {
             Grant = Grant,
@@ -48,6 +54,8 @@ internal sealed class TokenExchange(IdentitySources identity, AccountDirectory d
             Origin = subject.Own,
             From = Ancestors([subject, .. actor is null ? [] : (ReadOnlySpan<Presented>)[actor]]),
             Source = form.Source,
+            Task = bound?.Task,
+            NotAfter = bound?.Ends,
         });
         answer["issued_token_type"] = AccessToken;
         return answer;

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.OAuth;
 
 /// <summary>The token endpoint: one grant each.</summary>
-internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Sessions sessions, Logins logins, DeviceLogins devices)
+internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, TaskBindings tasks, Sessions sessions, Logins logins, DeviceLogins devices)
 {
     private const string ClientCredentials = "client_credentials";
 
@@ -11,9 +11,11 @@ internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Se
 
     public ValueTask<JsonObject> AnswerAsync(OAuthForm form, OAuthClient client) => form.Required("grant_type") switch
     {
-        ClientCredentials => new(OfClient(form, client)),
-        TokenExchange.Grant when form["subject_token_type"] == Sessions.TokenType => sessions.ForkAsync(form, client),
-        TokenExchange.Grant => exchange.AnswerAsync(form, client),
+        ClientCredentials => OfClientAsync(form, client),
+        TokenExchange.Grant when form["subject_token_type"] != Sessions.TokenType => exchange.AnswerAsync(form, client),
+        // A session outlives every task.
+        _ when form[TaskDetails.Name] is not null => throw TaskDetails.Invalid($"Only {ClientCredentials} and token exchange give a token that is bound to a task."),
+        TokenExchange.Grant => sessions.ForkAsync(form, client),
         Sessions.Grant => sessions.RefreshAsync(form, client),
         Logins.Grant => logins.RedeemAsync(form, client),
         DeviceLogins.Grant => devices.RedeemAsync(form, client),
@@ -21,13 +23,20 @@ internal sealed class TokenGrants(TokenIssuer issuer, TokenExchange exchange, Se
     };
 
     // RFC 6749 §4.4. Needs no store where the client comes with a key.
-    private JsonObject OfClient(OAuthForm form, OAuthClient client) => issuer.Issue(new TokenOrder
+    private async ValueTask<JsonObject> OfClientAsync(OAuthForm form, OAuthClient client)
     {
-        Grant = ClientCredentials,
-        For = client.Token ?? throw OAuthException.InvalidClient("The client must authenticate: by a key of its account, a signed assertion, or its certificate."),
-        ClientId = client.Id!,
-        Audiences = form.Audiences,
-        Scopes = AskedScope.Split(form["scope"]),
-        Source = form.Source,
-    });
+        var token = client.Token ?? throw OAuthException.InvalidClient("The client must authenticate: by a key of its account, a signed assertion, or its certificate.");
+        var bound = await tasks.BindAsync(form, token.Caller);
+        return issuer.Issue(new TokenOrder
+        {
+            Grant = ClientCredentials,
+            For = token,
+            ClientId = client.Id!,
+            Audiences = form.Audiences,
+            Scopes = AskedScope.Split(form["scope"]),
+            Source = form.Source,
+            Task = bound?.Task,
+            NotAfter = bound?.Ends,
+        });
+    }
 }

@@ -38,6 +38,9 @@ internal sealed record TokenOrder
     /// <summary>Ids of the tokens that it is made from.</summary>
     public IReadOnlyList<string> From { get; init; } = [];
 
+    /// <summary>The task that it is bound to; null for most.</summary>
+    public BoundTask? Task { get; init; }
+
     /// <summary>The token must not outlive this.</summary>
     public DateTimeOffset? NotAfter { get; init; }
 
@@ -94,6 +97,11 @@ internal sealed partial class TokenIssuer(
             claims["act"] = act;
         }
 
+        if (order.Task is { } task)
+        {
+            claims[TaskDetails.Name] = TaskDetails.Write(task);
+        }
+
         if (!isApi)
         {
             claims[IssuedClaims.Claim] = Own(order, caller, AskedScope.Read(order.Scopes)).Write();
@@ -118,12 +126,18 @@ internal sealed partial class TokenIssuer(
             answer["scope"] = string.Join(' ', scopes);
         }
 
+        if (order.Task is not null)
+        {
+            // RFC 9396 §7.
+            answer[TaskDetails.Name] = TaskDetails.Write(order.Task);
+        }
+
         return answer;
     }
 
     private (IReadOnlyList<string> Audiences, bool IsApi) Audiences(TokenOrder order, Caller caller)
     {
-        var own = engines.Where(engine => caller.Engines.IsEmpty || caller.Engines.Contains(engine)).Select(engine => OwnAudience.Of(options.Issuer, engine)).ToList();
+        var own = engines.Where(engine => (caller.Engines.IsEmpty || caller.Engines.Contains(engine)) && (order.Task is null || order.Task.Engine == engine)).Select(engine => OwnAudience.Of(options.Issuer, engine)).ToList();
         IReadOnlyList<string> asked = [.. order.Audiences.Distinct(StringComparer.Ordinal)];
         if (asked.Count == 0)
         {
@@ -184,6 +198,7 @@ internal sealed partial class TokenIssuer(
             CertificateName = caller.Certificate,
             Actors = [.. order.Actors.Select(IdOf).OfType<string>()],
             From = order.From,
+            Task = order.Task,
         };
     }
 

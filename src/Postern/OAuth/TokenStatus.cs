@@ -11,7 +11,7 @@ namespace Postern.OAuth;
 /// <summary>What became of a token: revocation (RFC 7009) and introspection (RFC 7662).</summary>
 internal sealed class TokenStatus(
     AccessTokens tokens, TokensOptions options, PosternIdentitySource source, AccountDirectory directory, Revocations revocations, IStore store, Func<StoreRevision, CancellationToken, Task> seen, Sessions sessions,
-    TimeProvider time)
+    TaskBindings tasks,    TimeProvider time)
 {
     /// <summary>Ends a token. One that is none of ours, or has ended, is revoked already (RFC 7009 §2.2).</summary>
     public async Task RevokeAsync(OAuthForm form, OAuthClient client)
@@ -51,7 +51,7 @@ internal sealed class TokenStatus(
         }
 
         var text = form.Required("token");
-        if (await tokens.ReadAsync(text) is not { } token || !await CountsAsync(token, text, form.Cancellation))
+        if (await tokens.ReadAsync(text) is not { } token || !await CountsAsync(token, text, form.Cancellation) || !await RunsAsync(token, form.Cancellation))
         {
             return new JsonObject { ["active"] = false };
         }
@@ -63,6 +63,10 @@ internal sealed class TokenStatus(
         answer["token_type"] = "Bearer";
         return answer;
     }
+
+    // Bound to a task it counts while that runs. Both kinds say by the same claim what they are bound to.
+    private async ValueTask<bool> RunsAsync(JsonWebToken token, CancellationToken cancellation) =>
+        !token.TryGetPayloadValue<System.Text.Json.JsonElement>(TaskDetails.Name, out var details) || (TaskDetails.Read(details) is { } task && await tasks.RunsAsync(task, cancellation));
 
     private async ValueTask<bool> CountsAsync(JsonWebToken token, string text, CancellationToken cancellation)
     {

@@ -15,14 +15,39 @@ internal sealed record RunFacts(bool Exists, string? Type, string? TaskQueue, IR
 /// <summary>A pending activity.</summary>
 internal sealed record ActivityFacts(string? Type, string? TaskQueue);
 
+/// <summary>What became of an attempt of an activity.</summary>
+internal enum AttemptState : byte
+{
+    /// <summary>It doesn't run, or no longer.</summary>
+    Ended,
+
+    Running,
+
+    /// <summary>It runs, and was asked to stop: its cancellation or a pause waits for it.</summary>
+    Stopping,
+}
+
+/// <summary>An attempt of an activity, as the engine sees it.</summary>
+/// <param name="State">Whether it runs.</param>
+/// <param name="Started">When it began.</param>
+/// <param name="Ends">When the engine gives it up at the latest; null where it doesn't say.</param>
+internal sealed record AttemptFacts(AttemptState State, DateTimeOffset Started, DateTimeOffset? Ends)
+{
+    /// <summary>Whether it is the one that a token was bound to, and runs.</summary>
+    public bool IsStill(Model.BoundTask task) => State != AttemptState.Ended && Started == task.Started;
+}
+
 /// <summary>
 /// Asks the engine for what a decision needs and the message doesn't carry: a namespace's name by its id, a run's type by its id. In the gate's own name, each
-/// question once however many wait for it, and remembered: a named run's type for five minutes, what may change the next moment for two seconds.
+/// question once however many wait for it, and remembered: a named run's type for five minutes, what may change the next moment for two seconds, whether an attempt runs for one.
 /// </summary>
 internal sealed class EngineLookups
 {
     // A workflow id may name another run the next moment; within this time a burst of calls asks once.
     private static readonly TimeSpan ForAMoment = TimeSpan.FromSeconds(2);
+
+    // An attempt may end any moment, and what is bound to it then ends too.
+    private static readonly TimeSpan ForAnInstant = TimeSpan.FromSeconds(1);
 
     // A deleted namespace gives its name away and keeps its id.
     private static readonly TimeSpan ForAWhile = TimeSpan.FromMinutes(5);
@@ -32,14 +57,17 @@ internal sealed class EngineLookups
     private readonly TemporalMethod? _describeRun;
     private readonly LensNode? _namespace;
     private readonly LensNode? _run;
+    private readonly AttemptLens? _attempt;
     private readonly KnownAnswers<string, string> _names;
     private readonly KnownAnswers<(string Namespace, string Workflow, string Run, bool Activities), RunFacts> _runs;
+    private readonly KnownAnswers<(string Namespace, string Workflow, string Run, string Activity, int Attempt), AttemptFacts> _attempts;
 
     public EngineLookups(EngineClient client, TemporalCatalogue catalogue, TimeProvider time)
     {
         _client = client;
         _names = new(time);
         _runs = new(time);
+        _attempts = new(time);
         _describeNamespace = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeNamespace");
         _describeRun = catalogue.Methods.FirstOrDefault(m => m.Name is "DescribeWorkflowExecution");
         _namespace = _describeNamespace is null ? null : LensCompiler.Compile(_describeNamespace.Answer, ["namespace_info.name", "namespace_info.id"]);
@@ -48,6 +76,7 @@ internal sealed class EngineLookups
             "workflow_execution_info.type.name", "workflow_execution_info.task_queue",
             "pending_activities[].activity_id", "pending_activities[].activity_type.name", "pending_activities[].activity_options.task_queue.name",
         ]);
+        _attempt = _describeRun is null ? null : new AttemptLens(_describeRun.Answer);
     }
 
     /// <summary>The name of the namespace with an id; empty where there is none; null where the engine can't be asked.</summary>
@@ -62,6 +91,16 @@ internal sealed class EngineLookups
     /// <param name="cancellation">Ends the wait, not the question, which others may wait for too.</param>
     public Task<RunFacts?> RunOf(string ns, string workflow, string? run, bool activities, CancellationToken cancellation) =>
         _runs.FindAsync((ns, workflow, run ?? "", activities), () => AskRunAsync(ns, workflow, run, run is null || activities ? ForAMoment : ForAWhile), cancellation);
+
+    /// <summary>Whether an attempt runs; null where the engine can't be asked. Only to be asked of an attempt whose task was handed out: the engine has it since.</summary>
+    /// <param name="ns">The namespace.</param>
+    /// <param name="workflow">The workflow's id.</param>
+    /// <param name="run">Its run.</param>
+    /// <param name="activity">The activity's id.</param>
+    /// <param name="attempt">Which attempt.</param>
+    /// <param name="cancellation">Ends the wait, not the question.</param>
+    public Task<AttemptFacts?> AttemptOf(string ns, string workflow, string run, string activity, int attempt, CancellationToken cancellation) =>
+        _attempts.FindAsync((ns, workflow, run, activity, attempt), () => AskAttemptAsync(ns, workflow, run, activity, attempt), cancellation);
 
     private async Task<(string? Found, TimeSpan Keep)> AskNamespaceAsync(string id)
     {
@@ -89,16 +128,7 @@ internal sealed class EngineLookups
             return (null, TimeSpan.Zero);
         }
 
-        var request = Message(to =>
-        {
-            Write(to, 1, ns);
-            Write(to, 2, Message(execution =>
-            {
-                Write(execution, 1, workflow);
-                Write(execution, 2, run ?? "");
-            }));
-        });
-        var reply = await _client.CallAsync(_describeRun, request, ns + ":read", CancellationToken.None);
+        var reply = await DescribeAsync(_describeRun, ns, workflow, run);
         if (!reply.IsOk)
         {
             return reply.Status == EngineReply.NotFound ? (new RunFacts(false, null, null, new Dictionary<string, ActivityFacts>()), ForAMoment) : (null, TimeSpan.Zero);
@@ -106,6 +136,32 @@ internal sealed class EngineLookups
 
         return Read(reply.Message.Span) is { } facts ? (facts, keep) : (null, TimeSpan.Zero);
     }
+
+    private async Task<(AttemptFacts? Found, TimeSpan Keep)> AskAttemptAsync(string ns, string workflow, string run, string activity, int attempt)
+    {
+        if (_describeRun is null || _attempt is null)
+        {
+            return (null, TimeSpan.Zero);
+        }
+
+        var reply = await DescribeAsync(_describeRun, ns, workflow, run);
+        return reply.Status == EngineReply.NotFound ? (AttemptLens.Ended, ForAnInstant)
+            : reply.IsOk && _attempt.Read(reply.Message.Span, run, activity, attempt) is { } facts ? (facts, ForAnInstant)
+            : (null, TimeSpan.Zero);
+    }
+
+    private Task<EngineReply> DescribeAsync(TemporalMethod method, string ns, string workflow, string? run) => _client.CallAsync(
+        method,
+        Message(to =>
+        {
+            Write(to, 1, ns);
+            Write(to, 2, Message(execution =>
+            {
+                Write(execution, 1, workflow);
+                Write(execution, 2, run ?? "");
+            }));
+        }),
+        ns + ":read", CancellationToken.None);
 
     private RunFacts? Read(ReadOnlySpan<byte> message)
     {

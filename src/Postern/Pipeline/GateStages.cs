@@ -13,6 +13,8 @@ internal sealed class GateStages(RouteStage route, AuthenticateStage authenticat
 
     public ReadStage Read => read;
 
+    public BoundTaskStage BoundTask { get; } = new();
+
     public AuthorizeStage Authorize => authorize;
 
     public required LimitStage Limit { get; init; }

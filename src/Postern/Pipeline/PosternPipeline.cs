@@ -62,6 +62,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
                 ?? await stages.Answer.RunUnverifiedAsync(context)
                 : unidentified
                 ?? await stages.Read.RunAsync(context)
+                ?? await stages.BoundTask.RunAsync(context)
                 ?? await stages.Authorize.RunAsync(context)
                 ?? stages.Limit.Run(context)
                 ?? stages.Stamp.Run(context)

@@ -19,11 +19,18 @@ internal abstract partial class SqlStore
 
     public Task<WriteResult> DeleteUserAsync(string id, long? version, CancellationToken cancellation) => DeleteNamedAsync("users", StoredKind.User, id, version, cancellation);
 
-    public Task<WriteResult> CreateAsync(ApiKey key, CancellationToken cancellation) => ChangeAsync(async (session, revision) =>
+    public Task<WriteResult> CreateAsync(ApiKey key, CancellationToken cancellation) => CreateAsync(key, int.MaxValue, default, cancellation);
+
+    public Task<WriteResult> CreateAsync(ApiKey key, int most, DateTimeOffset at, CancellationToken cancellation) => ChangeAsync(async (session, revision) =>
     {
         if (await session.FirstAsync<string>("SELECT owner_id FROM names WHERE owner_id = @OwnerId", new { key.OwnerId }) is null)
         {
             return new WriteResult.Missing();
+        }
+
+        if (most < int.MaxValue && (await session.ListAsync<string>("SELECT data FROM api_keys WHERE owner_id = @OwnerId", new { key.OwnerId })).Count(data => StoredJson.Read<ApiKey>(data).Lives(at)) >= most)
+        {
+            return new WriteResult.TooMany();
         }
 
         var row = new { key.Id, key.OwnerId, Revision = revision.Number, Data = StoredJson.Write(key with { Version = 1 }) };

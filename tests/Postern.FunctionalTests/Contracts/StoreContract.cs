@@ -175,6 +175,27 @@ public abstract class StoreContract : OnePlace
     }
 
     [Fact]
+    public async Task KeysOfOneOwner_NeverAreMoreThanItMayHave_WhoeverWritesThem()
+    {
+        var stores = new[] { await Place.OpenMigratedAsync(), Place.Open() };
+        var (account, other) = (Worker("payroll"), Worker("other"));
+        Done(await stores[0].CreateAsync(account, Cancellation));
+        Done(await stores[0].CreateAsync(other, Cancellation));
+        Done(await stores[0].CreateAsync(Key("o1", other.Id), Cancellation));
+        Done(await stores[0].CreateAsync(Key("gone", account.Id) with { RevokedAt = Noon }, Cancellation));
+        Done(await stores[0].CreateAsync(Key("old", account.Id) with { ExpiresAt = Noon }, Cancellation));
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => stores[i % 2].CreateAsync(Key($"k{i}", account.Id), 3, Noon, Cancellation))));
+
+        Assert.Equal((3, 5), (results.Count(result => result is WriteResult.Done), results.Count(result => result is WriteResult.TooMany)));
+        Assert.Equal(3, (await Place.Open().ReadAsync(Cancellation)).Keys.Count(key => key.OwnerId == account.Id && key.Lives(Noon)));
+        // Of another owner, or later, when they have expired, there is room.
+        Done(await stores[1].CreateAsync(Key("o2", other.Id), 3, Noon, Cancellation));
+        Done(await stores[1].CreateAsync(Key("later", account.Id) with { ExpiresAt = Noon.AddDays(100) }, 3, Noon.AddDays(90), Cancellation));
+        Assert.IsType<WriteResult.Missing>(await stores[1].CreateAsync(Key("k9", "acc_nobody"), 3, Noon, Cancellation));
+    }
+
+    [Fact]
     public async Task Delete_OfAnAccount_TakesItsKeysAlong()
     {
         var store = await Place.OpenMigratedAsync();

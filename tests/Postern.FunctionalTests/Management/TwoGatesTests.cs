@@ -54,6 +54,23 @@ public sealed class TwoGatesTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task KeysPerAccount_IsTheMost_ForBothTogether()
+    {
+        await _one.AccountAsync("worker");
+        await Eventually.AnswersAsync(() => _other.GetAsync("/v1/accounts/worker"), answer => answer.Status == 200);
+        for (var i = 0; i < 18; i++)
+        {
+            await _one.KeyAsync("worker");
+        }
+
+        // Neither has heard yet of what the other makes.
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => (i % 2 == 0 ? _one : _other).PostAsync("/v1/accounts/worker/keys", "{}")));
+
+        Assert.Equal((2, 10), (answers.Count(answer => answer.Status == 201), answers.Count(answer => answer.Problem == "conflict")));
+        Assert.All(answers.Where(answer => answer.Problem is not null), answer => Assert.Contains("keysPerAccount", answer["detail"], StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task OfTwoWhoChangeOneVersion_AtEitherGate_OneDoes()
     {
         var etag = (await _one.AccountAsync("worker")).ETag;

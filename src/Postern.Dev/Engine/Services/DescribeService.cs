@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Postern.Dev.Engine.Grpc;
 using Postern.Dev.Engine.Queues;
 using Postern.Dev.Engine.Runs;
+using Temporalio.Api.Activity.V1;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.TaskQueue.V1;
@@ -153,6 +154,15 @@ internal sealed class DescribeService(EngineState state)
         LastWorkerIdentity = activity.Identity,
         LastAttemptCompleteTime = activity.LastEndedAt is { } ended ? Timestamp.FromDateTimeOffset(ended) : null,
         Priority = activity.Scheduled.Priority,
+        ActivityOptions = new ActivityOptions
+        {
+            TaskQueue = activity.Scheduled.TaskQueue,
+            ScheduleToCloseTimeout = activity.Scheduled.ScheduleToCloseTimeout,
+            ScheduleToStartTimeout = activity.Scheduled.ScheduleToStartTimeout,
+            StartToCloseTimeout = activity.Scheduled.StartToCloseTimeout,
+            HeartbeatTimeout = activity.Scheduled.HeartbeatTimeout,
+            RetryPolicy = activity.Scheduled.RetryPolicy,
+        },
     };
 
 #pragma warning disable CS0612 // The enhanced mode is deprecated in the API, and what Go's client and the CLI ask for.

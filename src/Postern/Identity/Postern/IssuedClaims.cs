@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Postern.Model;
 
 namespace Postern.Identity.Postern;
 
@@ -58,6 +59,9 @@ internal sealed record IssuedClaims
 
     /// <summary>Ids of the sessions that its own was forked from: it ends with each.</summary>
     public IReadOnlyList<string> Sessions { get; set; } = [];
+
+    /// <summary>The task that it is bound to: it holds while that runs, and answers nothing else.</summary>
+    public BoundTask? Task { get; init; }
 
     public JsonNode Write() => JsonSerializer.SerializeToNode(this, IssuedJson.Default.IssuedClaims)!;
 

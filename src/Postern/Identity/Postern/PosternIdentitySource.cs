@@ -116,7 +116,7 @@ internal sealed class PosternIdentitySource(
 
         var caller = found! with
         {
-            TokenId = Text(token.Claims, "jti"), SessionId = Text(token.Claims, "sid"), KeyId = token.KeyId, Actors = actors, Engines = engines,
+            TokenId = Text(token.Claims, "jti"), SessionId = Text(token.Claims, "sid"), KeyId = token.KeyId, Actors = actors, Engines = engines, Task = claims.Task,
         };
         leases.Add(new RevocationLease(revocations) { TokenId = caller.TokenId, Family = caller.SessionId, Certificate = claims.Certificate, Caller = caller.Name, Issued = issued });
         leases.AddRange(claims.From.Select(id => new RevocationLease(revocations) { TokenId = id, Caller = caller.Name, Issued = issued }));

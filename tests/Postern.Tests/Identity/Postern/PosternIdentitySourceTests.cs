@@ -100,6 +100,7 @@ public sealed class PosternIdentitySourceTests : IAsyncDisposable
         { "postern", null }, { "postern", "{}" }, { "postern", "7" }, { "postern", "{\"principal\":\"acc_gone\"}" }, { "postern", "{\"principal\":\"acc_red\",\"more\":1}" },
         { "postern", "{\"issuer\":\"gone\",\"subject\":\"alice\"}" }, { "postern", "{\"issuer\":\"postern\",\"subject\":\"red\"}" }, { "postern", "{\"principal\":\"acc_red\",\"key\":\"gone\"}" },
         { "postern", "{\"principal\":\"acc_red\",\"actors\":[\"acc_gone\"]}" }, { "act", "\"bot\"" },
+        { "postern", "{\"principal\":\"acc_red\",\"task\":{}}" }, { "postern", "{\"principal\":\"acc_red\",\"task\":7}" }, { "postern", "{\"principal\":\"acc_red\",\"task\":{\"engine\":\"main\"}}" },
     };
 
     [Theory]
@@ -164,6 +165,28 @@ public sealed class PosternIdentitySourceTests : IAsyncDisposable
         if (what != "signing key")
         {
             Assert.Equal(RefusalReason.Unauthenticated, (await RefusalAsync(text)).Reason);
+        }
+    }
+
+    [Fact]
+    public async Task Token_BoundToATask_IsTakenInCallsAlone()
+    {
+        var text = Mint(claims => claims["postern"] = new JsonObject
+        {
+            ["principal"] = "acc_red",
+            ["task"] = new JsonObject
+            {
+                ["engine"] = "main", ["namespace"] = "payments", ["workflowId"] = "w-1", ["runId"] = "r-1", ["activityId"] = "1", ["activityType"] = "charge", ["attempt"] = 2, ["started"] = "2026-11-28T10:15:00.1234567+00:00",
+            },
+        });
+
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal("bound to a task", (await RefusalAsync(text)).Detail);
+            var (token, refusal) = await _sources.AuthenticateAsync("Bearer " + text, null, null, TestContext.Current.CancellationToken);
+            Assert.True(token is not null, refusal?.ToString());
+            Assert.Equal(("main", "payments", "w-1", "r-1", "1", 2), (token.Caller.Task!.Engine, token.Caller.Task.Namespace, token.Caller.Task.WorkflowId, token.Caller.Task.RunId, token.Caller.Task.ActivityId, token.Caller.Task.Attempt));
+            Assert.Equal(1_234_567, token.Caller.Task.Started.UtcTicks % TimeSpan.TicksPerSecond);
         }
     }
 

@@ -13,8 +13,8 @@ export class Management {
   }
 
   /** An account of this name; one that is there is as good. */
-  async account(name: string, kind: 'service' | 'agent' = 'service'): Promise<void> {
-    await this.#call('POST', '/v1/accounts', { name, kind }).catch((e: unknown) => {
+  async account(name: string, kind: 'service' | 'agent' = 'service', audiences: Record<string, string[]> = {}): Promise<void> {
+    await this.#call('POST', '/v1/accounts', { name, kind, audiences }).catch((e: unknown) => {
       if (!String(e).includes(': 409 ')) {
         throw e;
       }

@@ -148,6 +148,11 @@ export async function HandsOver(): Promise<string> {
   return await proxyActivities<typeof activities>({ startToCloseTimeout: '60s', retry: { maximumAttempts: 1 } }).handedOver();
 }
 
+/** An activity that calls an API, or has somebody call back, with a token of its own. */
+export async function CallsBack(): Promise<string> {
+  return await proxyActivities<{ callsBack(): Promise<string> }>({ startToCloseTimeout: '60s', retry: { initialInterval: '100ms', maximumAttempts: 2 } }).callsBack();
+}
+
 export const regionKey = defineSearchAttributeKey('Region', 'KEYWORD');
 
 /** Moves: sets its search attribute anew, and waits. */
