@@ -10,7 +10,7 @@ namespace Postern.Dev;
 /// <summary>The command line: <c>postern-dev</c> without anything is the common case.</summary>
 internal sealed class DevCommand
 {
-    private static readonly DevPorts Usual = new(Gate: 7233, Admin: 7239, Keys: 7238, Identity: 7240, Engine: 7241, OAuth: 7242);
+    private static readonly DevPorts Usual = new(Gate: 7233, Admin: 7239, Keys: 7238, Identity: 7240, Engine: 7241, OAuth: 7242, Prefect: 7243);
 
     private readonly Option<DirectoryInfo?> _data = new("--data") { Description = "Folder of configuration, policy, users, keys and audit. Default: a new one, deleted at the end." };
     private readonly Option<string> _engine = new("--engine") { Description = "embedded, temporal-cli (temporal server start-dev, from PATH), or host:port of a frontend that runs already.", DefaultValueFactory = _ => "embedded" };
@@ -19,7 +19,9 @@ internal sealed class DevCommand
     private readonly Option<int?> _keysPort = Port("--keys-port", "Port of the gate's public keys", Usual.Keys);
     private readonly Option<int?> _identityPort = Port("--identity-port", "Port of the identity provider", Usual.Identity);
     private readonly Option<int?> _enginePort = Port("--engine-port", "Port of the engine", Usual.Engine);
-    private readonly Option<int?> _oauthPort = Port("--oauth-port", "Port of the gate's token endpoint", Usual.OAuth);
+    private readonly Option<int?> _oauthPort = Port("--oauth-port", "Port of the gate's token endpoint, and of Prefect's API", Usual.OAuth);
+    private readonly Option<int?> _prefectPort = Port("--prefect-port", "Port of the Prefect server", Usual.Prefect);
+    private readonly Option<string> _prefect = new("--prefect") { Description = "embedded, or prefect-cli (prefect server start, from PATH).", DefaultValueFactory = _ => "embedded" };
     private readonly Option<bool> _freePorts = new("--free-ports") { Description = "Free ports for every part that has none named." };
     private readonly Option<string[]> _parts = new("--parts") { Description = "Run only these (gate, identity, engine); the others are expected on their ports.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<int> _tokenSeconds = new("--token-seconds") { Description = "Life of the identity provider's tokens.", DefaultValueFactory = _ => 3600 };
@@ -31,6 +33,7 @@ internal sealed class DevCommand
     public RootCommand Build()
     {
         _output.AcceptOnlyFromAmong("text", "json");
+        _prefect.AcceptOnlyFromAmong("embedded", "prefect-cli");
         _engine.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { } word && DevEngineChoice.Parse(word) is null)
@@ -47,16 +50,17 @@ internal sealed class DevCommand
         });
         var command = new RootCommand(
             """
-            Postern, an identity provider and a Temporal-compatible server in one process, on loopback, for trying and testing.
+            Postern, an identity provider, a Temporal-compatible and a Prefect-compatible server in one process, on loopback, for trying and testing.
 
             Examples:
               postern-dev                             everything on its usual port; files in a new folder
               postern-dev --data .demo                the same, with files that stay: edit policy.yaml there, users in postern-dev.yaml
               postern-dev --engine temporal-cli       in front of `temporal server start-dev`
+              postern-dev --prefect prefect-cli       in front of `prefect server start`
               postern-dev --parts identity engine     for a gate that you run yourself: postern serve --config <data>/postern.yaml
             """)
         {
-            _data, _engine, _port, _adminPort, _keysPort, _identityPort, _enginePort, _oauthPort, _freePorts, _parts, _tokenSeconds, _connectionSeconds, _graceSeconds, _output, _verbose,
+            _data, _engine, _port, _adminPort, _keysPort, _identityPort, _enginePort, _oauthPort, _prefect, _prefectPort, _freePorts, _parts, _tokenSeconds, _connectionSeconds, _graceSeconds, _output, _verbose,
         };
         command.SetAction(RunAsync);
         return command;
@@ -103,7 +107,7 @@ internal sealed class DevCommand
 
     private DevHostOptions Read(ParseResult arguments, string folder)
     {
-        var free = arguments.GetValue(_freePorts) ? new Queue<int>(FreePorts.Take(6)) : null;
+        var free = arguments.GetValue(_freePorts) ? new Queue<int>(FreePorts.Take(7)) : null;
         int PortOf(Option<int?> option, int usual) => arguments.GetValue(option) ?? (free is null ? usual : free.Dequeue());
         var parts = arguments.GetValue(_parts) is { Length: > 0 } named
             ? named.Aggregate(DevParts.None, (all, word) => all | Enum.Parse<DevParts>(word, ignoreCase: true))
@@ -114,8 +118,9 @@ internal sealed class DevCommand
             Parts = parts,
             Ports = new DevPorts(
                 PortOf(_port, Usual.Gate), PortOf(_adminPort, Usual.Admin), PortOf(_keysPort, Usual.Keys), PortOf(_identityPort, Usual.Identity), PortOf(_enginePort, Usual.Engine),
-                PortOf(_oauthPort, Usual.OAuth)),
+                PortOf(_oauthPort, Usual.OAuth), PortOf(_prefectPort, Usual.Prefect)),
             Engine = DevEngineChoice.Parse(arguments.GetValue(_engine)!)!,
+            RealPrefect = arguments.GetValue(_prefect) == "prefect-cli",
             TokenLifetime = TimeSpan.FromSeconds(arguments.GetValue(_tokenSeconds)),
             EngineConnectionAge = arguments.GetValue(_connectionSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             EngineConnectionGrace = TimeSpan.FromSeconds(arguments.GetValue(_graceSeconds)),
@@ -140,6 +145,7 @@ internal sealed class DevCommand
         var issuer = $"http://127.0.0.1:{options.Ports.Identity}";
         var admin = $"http://127.0.0.1:{options.Ports.Admin}";
         var engine = options.Engine.Address ?? $"127.0.0.1:{options.Ports.Engine}";
+        var prefect = $"http://127.0.0.1:{options.Ports.OAuth}/api";
         if (json)
         {
             Console.Out.WriteLine(new JsonObject
@@ -150,6 +156,8 @@ internal sealed class DevCommand
                 ["oauth"] = $"http://127.0.0.1:{options.Ports.OAuth}",
                 ["keys"] = $"http://127.0.0.1:{options.Ports.Keys}",
                 ["engine"] = engine,
+                ["prefect"] = prefect,
+                ["prefectServer"] = $"http://127.0.0.1:{options.Ports.Prefect}",
                 ["engineKind"] = options.Engine.Word,
                 ["data"] = options.Folder,
                 ["config"] = DevFiles.ConfigPath(options.Folder),
@@ -165,6 +173,7 @@ internal sealed class DevCommand
               Identity  {issuer}   tokens: client credentials, or log in by the authorization code flow
               Admin     {admin}   /healthz /readyz /metrics /v1
               Tokens    http://127.0.0.1:{options.Ports.OAuth}/oauth/token   the gate's own, for its own accounts
+              Prefect   {prefect}   Prefect's API: PREFECT_API_URL, with PREFECT_API_AUTH_STRING=any:<token or key>
               Engine    {engine}   {options.Engine.Word}; namespaces payments and payroll
               Files     {options.Folder}
                           policy.yaml        who may do what; saved is in force

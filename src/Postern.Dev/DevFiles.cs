@@ -1,8 +1,13 @@
+using System.Security.Cryptography;
+using Postern.Commands.Terminal;
+
 namespace Postern.Dev;
 
 /// <summary>The gate's files in postern-dev's folder.</summary>
 internal static class DevFiles
 {
+    private const string PrefectAuthFile = "prefect-auth";
+
     /// <summary>The <c>aud</c> of the gate's minted tokens; the embedded engine demands it.</summary>
     public const string EngineAudience = "postern-dev";
 
@@ -12,9 +17,22 @@ internal static class DevFiles
 
     public static string AuditFolder(string folder) => Path.Combine(folder, "audit");
 
+    /// <summary>What the gate presents to the Prefect server: made on first start, so that nobody else knows it.</summary>
+    public static string PrefectAuthString(string folder)
+    {
+        var path = Path.Combine(folder, PrefectAuthFile);
+        if (!File.Exists(path))
+        {
+            PrivateFile.Write(path, $"postern:{RandomNumberGenerator.GetHexString(32, lowercase: true)}");
+        }
+
+        return File.ReadAllText(path);
+    }
+
     /// <summary>Writes <c>postern.yaml</c>, each time, since it holds the ports; and <c>policy.yaml</c> where there is none, since it belongs to whoever edits it.</summary>
     public static void Write(DevHostOptions options)
     {
+        _ = PrefectAuthString(options.Folder);
         // Beside and then over it: a gate of another process may be reading.
         var path = ConfigPath(options.Folder);
         File.WriteAllText(path + ".new", Config(options));
@@ -27,6 +45,7 @@ internal static class DevFiles
 
     private static string Config(DevHostOptions options)
     {
+        const string secret = "${file:" + PrefectAuthFile + "}";
         var (engine, credential) = options.Engine.Address is { } address
             ? (address, "none")
             : ($"127.0.0.1:{options.Ports.Engine}", options.Engine == DevEngineChoice.Embedded ? $"{{ mint: {{ audience: {EngineAudience} }} }}" : "none");
@@ -43,6 +62,10 @@ internal static class DevFiles
                 - name: dev
                   addresses: ["{{engine}}"]
                   credential: {{credential}}
+              prefect:
+                - name: main
+                  address: http://127.0.0.1:{{options.Ports.Prefect}}
+                  credential: { authString: "{{secret}}" }
             identity:
               issuers:
                 - name: dev
@@ -83,6 +106,22 @@ internal static class DevFiles
           - who:   [group:platform]
             role:  admin
             scope: cluster
+          # The same people and accounts at the Prefect server.
+          - who:   [group:payments]
+            role:  developer
+            where: { prefect: main }
+          - who:   [group:support]
+            role:  viewer
+            where: { prefect: main, flow: "refund*" }
+          - who:   [account:dev/payments-worker]
+            role:  worker
+            where: { prefect: main, workPool: "payments*" }
+          - who:   [agent:dev/report-agent]
+            role:  runner
+            where: { prefect: main, deployment: "report*" }
+          - who:   [group:platform]
+            role:  admin
+            where: { prefect: main }
           # An account of the gate's own, if you make one of this name: postern account create --help
           - who:   [account:refund-worker]
             role:  worker

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Postern.Dev.Engine;
 using Postern.Dev.IdentityProvider;
+using Postern.Dev.Prefect;
 using Postern.Hosting;
 
 namespace Postern.Dev;
@@ -48,6 +49,13 @@ internal sealed class DevHost : IAsyncDisposable
             else if (options.Parts.HasFlag(DevParts.Engine) && options.Engine == DevEngineChoice.TemporalCli)
             {
                 host._parts.Add(await TemporalCliServer.StartAsync(options.Ports.Engine, TimeProvider.System, cancellation));
+            }
+
+            if (options.Parts.HasFlag(DevParts.Engine))
+            {
+                host._parts.Add(options.RealPrefect
+                    ? await PrefectCliServer.StartAsync(options, cancellation)
+                    : await DevPrefect.StartAsync(new DevPrefectOptions { Port = options.Ports.Prefect, AuthString = DevFiles.PrefectAuthString(options.Folder) }, loggers, cancellation));
             }
 
             return host;

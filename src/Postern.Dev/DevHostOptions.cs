@@ -17,8 +17,9 @@ internal enum DevParts
 /// <param name="Keys">The gate's public keys, which the engine fetches.</param>
 /// <param name="Identity">The identity provider.</param>
 /// <param name="Engine">The engine.</param>
-/// <param name="OAuth">The gate again, for HTTP/1.1: its token endpoint.</param>
-internal sealed record DevPorts(int Gate, int Admin, int Keys, int Identity, int Engine, int OAuth);
+/// <param name="OAuth">The gate again, for HTTP/1.1: its token endpoint, and Prefect's API.</param>
+/// <param name="Prefect">The Prefect server.</param>
+internal sealed record DevPorts(int Gate, int Admin, int Keys, int Identity, int Engine, int OAuth, int Prefect);
 
 /// <summary>How postern-dev runs.</summary>
 internal sealed record DevHostOptions
@@ -34,6 +35,9 @@ internal sealed record DevHostOptions
 
     /// <summary>What stands behind the gate. Default: the embedded engine.</summary>
     public DevEngineChoice Engine { get; init; } = DevEngineChoice.Embedded;
+
+    /// <summary>Whether the Prefect server is <c>prefect server start</c>, from PATH, instead of the embedded one. Default: the embedded one.</summary>
+    public bool RealPrefect { get; init; }
 
     /// <summary>Life of the identity provider's tokens. Default 1 h.</summary>
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromHours(1);

@@ -85,7 +85,8 @@ internal sealed class TemporalCliServer : IAsyncDisposable
         }
     }
 
-    private static string? Find(string program) =>
+    /// <summary>A program on PATH; null where there is none.</summary>
+    public static string? Find(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             .Select(folder => Path.Combine(folder, program))
             .FirstOrDefault(File.Exists);

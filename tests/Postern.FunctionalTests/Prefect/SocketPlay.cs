@@ -6,7 +6,8 @@ namespace Postern.FunctionalTests.Prefect;
 /// </summary>
 /// <param name="frames">What passes, as each end sees it.</param>
 /// <param name="closedByClient">Whether the client ends the connection.</param>
-internal sealed class SocketPlay(IReadOnlyList<RecordedFrame> frames, bool closedByClient)
+/// <param name="farewell">What the client may hear of a server that breaks off without a word; null: nothing.</param>
+internal sealed class SocketPlay(IReadOnlyList<RecordedFrame> frames, bool closedByClient, string? farewell = null)
 {
     private readonly List<SocketFrame> _atServer = [];
     private readonly TaskCompletionSource _served = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -88,12 +89,13 @@ internal sealed class SocketPlay(IReadOnlyList<RecordedFrame> frames, bool close
         }
     }
 
-    private static async Task EndAsync(Func<Task<SocketFrame>> next)
+    private async Task EndAsync(Func<Task<SocketFrame>> next)
     {
         SocketFrame frame;
         try
         {
             frame = await next();
+            frame = farewell is not null && frame.ToString().StartsWith(farewell, StringComparison.Ordinal) ? await next() : frame;
         }
         catch (Exception e) when (e is IOException)
         {

@@ -25,6 +25,7 @@ public sealed class DevFilesTests : IDisposable
         // Only the embedded engine checks the gate's tokens; the others must not see one.
         Assert.Equal(engine == "embedded", temporal.Credential.Mint is not null);
         Assert.Equal(engine != "embedded", temporal.Credential.None);
+        Assert.Equal("http://127.0.0.1:7", Assert.Single(read.Options.Engines.Prefect).Address);
     }
 
     [Fact]
@@ -53,7 +54,7 @@ public sealed class DevFilesTests : IDisposable
     private DevHostOptions Options(string engine) => new()
     {
         Folder = _folder,
-        Ports = new DevPorts(1, 2, 3, 4, 5, 6),
+        Ports = new DevPorts(1, 2, 3, 4, 5, 6, 7),
         Engine = DevEngineChoice.Parse(engine)!,
     };
 }

@@ -110,16 +110,11 @@ internal sealed partial class SocketSession : IDisposable
         _toClient.Dispose();
     }
 
-    /// <summary>The client has no more to say: the engine is told, and what it says to that is passed on.</summary>
+    /// <summary>The client has no more to say. What the engine answers to its close frame is passed on; to a client that broke off there is nothing to pass.</summary>
     private async Task ClientLeftAsync((CloseCode Code, string Reason) how, Task ofEngine)
     {
-        if (_engine.Task is { IsCompletedSuccessfully: true, Result: { } engine })
+        if (how.Code != CloseCode.None && _engine.Task is { IsCompletedSuccessfully: true, Result: not null })
         {
-            if (how.Code == CloseCode.None && (_fromClient is null || _fromClient.Track.AtBoundary))
-            {
-                await engine.FarewellAsync(_cut.Token);
-            }
-
             await Task.WhenAny(ofEngine, Task.Delay(_plan.Farewell, _time, CancellationToken.None));
         }
 
@@ -175,18 +170,6 @@ internal sealed partial class SocketSession : IDisposable
         public FrameReader Reader { get; } = new(stream, masked: false, LongestMessage);
 
         public ValueTask<bool> WriteAsync(Opcode opcode, ReadOnlyMemory<byte> payload, CancellationToken cancellation) => _writer.WriteAsync(opcode, payload, cancellation);
-
-        public async ValueTask FarewellAsync(CancellationToken cancellation)
-        {
-            try
-            {
-                await _writer.CloseAsync(CloseCode.GoingAway, "", cancellation);
-            }
-            catch (Exception e) when (IsOfConnection(e))
-            {
-                // It is gone already.
-            }
-        }
 
         public async ValueTask DisposeAsync()
         {

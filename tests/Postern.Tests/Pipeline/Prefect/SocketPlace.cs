@@ -95,7 +95,7 @@ internal sealed class SocketPlace : IAsyncDisposable
         MaySee = () => MaySee is null ? null : (message, _) => new(MaySee(System.Text.Encoding.UTF8.GetString(message.Span))),
         Credentials = () => Credentials,
         FirstMessage = FirstMessage,
-        Open = async (_, _) =>
+        Open = async (_, cancellation) =>
         {
             Attempts++;
             if (Answers() is { } answer)
@@ -104,7 +104,7 @@ internal sealed class SocketPlace : IAsyncDisposable
             }
 
             var (near, far) = await SocketPeer.PairAsync();
-            await _engines.Writer.WriteAsync(new SocketPeer(far, isClient: false), CancellationToken.None);
+            await _engines.Writer.WriteAsync(new SocketPeer(far, isClient: false), cancellation);
             return new EngineSocket(near, HttpStatusCode.SwitchingProtocols, null) { TookProtocol = TookProtocol };
         },
     };

@@ -14,6 +14,9 @@ export interface Addresses {
   keys: string;
   oauth: string;
   engine: string;
+  /** Prefect's API through the gate. */
+  prefect: string;
+  prefectServer: string;
   engineKind: string;
   data: string;
   config: string;

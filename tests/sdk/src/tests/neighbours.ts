@@ -40,8 +40,8 @@ export class Neighbours {
 
   async startIdentity(): Promise<void> {
     // With the ports of the engine's process, since the one file of the gate's configuration names them all.
-    const { gate, admin, keys, oauth, issuer, engine } = this.at;
-    const ports = ['--port', portOf(gate), '--admin-port', portOf(admin), '--keys-port', portOf(keys), '--identity-port', portOf(issuer), '--engine-port', portOf(engine), '--oauth-port', portOf(oauth)];
+    const { gate, admin, keys, oauth, issuer, engine, prefectServer } = this.at;
+    const ports = ['--port', portOf(gate), '--admin-port', portOf(admin), '--keys-port', portOf(keys), '--identity-port', portOf(issuer), '--engine-port', portOf(engine), '--oauth-port', portOf(oauth), '--prefect-port', portOf(prefectServer)];
     const before = this.gate === undefined ? undefined : readFileSync(this.at.config, 'utf8');
     this.identity = await Dev.start(['--parts', 'identity', ...ports, ...this.#identityArguments], this.folder);
     if (before !== undefined) {
