@@ -85,7 +85,7 @@ internal sealed partial class AuthorizationServer(
                 CheckExhausted(source);
                 await (path switch
                 {
-                    OAuthPaths.Authorize => logins.AuthorizeAsync(context), OAuthPaths.SignIn => signIns.ChooseProviderAsync(context), OAuthPaths.Callback => signIns.CallbackAsync(context),
+                    OAuthPaths.Authorize => logins.AuthorizeAsync(context), OAuthPaths.SignIn => signIns.ChooseProviderAsync(context), OAuthPaths.Callback => signIns.CallbackAsync(context, source),
                     _ => devices.EnterAsync(context),
                 });
                 return;

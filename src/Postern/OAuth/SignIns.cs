@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -64,7 +65,7 @@ internal sealed partial class SignIns(
     }
 
     /// <summary>Where the identity provider sends the browser back to.</summary>
-    public async Task CallbackAsync(HttpContext context)
+    public async Task CallbackAsync(HttpContext context, IPAddress? source)
     {
         var query = context.Request.Query;
         if (provider is null || Open(context, One(query, "state")) is not { } pending || (query.TryGetValue("iss", out var said) && said.ToString() != provider.Issuer))
@@ -88,6 +89,7 @@ internal sealed partial class SignIns(
             }
 
             Log.NotIn(logger, refusal.Detail ?? "");
+            records.Refused(OAuthPaths.Callback, "access_denied", StatusCodes.Status403Forbidden, refusal.Detail ?? "", source, null);
             await Failed(context, pending.Request, "access_denied", OAuthClients.Bare(refusal));
             return;
         }

@@ -161,6 +161,10 @@ public sealed class LoginsCannotBeTakenOver : IAsyncLifetime
         var answer = await _browser.GoAsync(Authorize());
 
         Assert.Equal((302, "access_denied", null), (answer.Status, Browser.Parameter(answer.Location, "error"), Browser.Parameter(answer.Location, "code")));
+        if (what != "refuses")
+        {
+            await Eventually.TrueAsync(() => _gate.Audit.Records().Any(record => record["operation"] == "oauth.callback" && record["decision"] == "deny"));
+        }
     }
 
     [Fact]
