@@ -30,9 +30,6 @@ internal sealed record BrowserSession
     /// <summary>Hash of the cookie before it, good until a little after the newest was first seen. Null: none.</summary>
     public string? PreviousHash { get; init; }
 
-    /// <summary>When the newest cookie was made.</summary>
-    public required DateTimeOffset RotatedAt { get; init; }
-
     /// <summary>When the newest cookie was first seen; null until the browser has shown that it has it.</summary>
     public DateTimeOffset? CurrentSeenAt { get; init; }
 

@@ -97,7 +97,7 @@ internal sealed partial class BrowserSessions(
         var session = new BrowserSession
         {
             Id = id, Origin = from.Origin, CallerName = from.CallerName, Caller = from.Caller, Issuer = from.Issuer, ProviderSubject = from.ProviderSubject, ProviderSession = from.ProviderSession,
-            CurrentHash = _texts.Hash(text), RotatedAt = now, CurrentSeenAt = now, CreatedAt = now, LastSeenAt = now, ExpiresAt = now + options.Absolute,
+            CurrentHash = _texts.Hash(text), CurrentSeenAt = now, CreatedAt = now, LastSeenAt = now, ExpiresAt = now + options.Absolute,
         };
         if (await store.CreateAsync(session, cancellation) is not WriteResult.Done done)
         {
@@ -204,14 +204,15 @@ internal sealed partial class BrowserSessions(
     // The newest cookie was shown: that, and now and then that it is in use, is written down beside the request; when its time is over, its successor.
     private void WriteDown(KnownSession known, BrowserSession session, string text, DateTimeOffset now)
     {
-        var rotates = now - session.RotatedAt >= options.Rotate;
+        // Counted from when the browser showed it: until then its page's requests may still bring the one before.
+        var rotates = now - session.CurrentSeenAt >= options.Rotate;
         if ((!rotates && session.CurrentSeenAt is not null && now - session.LastSeenAt < _noteAfter) || !known.TryBeginWrite(s_retryAfter))
         {
             return;
         }
 
         var next = rotates
-            ? session with { CurrentHash = _texts.Hash(_texts.Next(session.Id, text)), PreviousHash = session.CurrentHash, RotatedAt = now, CurrentSeenAt = null, LastSeenAt = now }
+            ? session with { CurrentHash = _texts.Hash(_texts.Next(session.Id, text)), PreviousHash = session.CurrentHash, CurrentSeenAt = null, LastSeenAt = now }
             : session with { CurrentSeenAt = session.CurrentSeenAt ?? now, LastSeenAt = now };
         // Not even its beginning on the request's thread: a database in a file writes where it is asked.
         _ = Task.Run(() => WriteAsync(known, next));

@@ -48,6 +48,13 @@ internal sealed class HeldAnswer : Stream
     /// <summary>Puts the response back as it was; what is held stays.</summary>
     public void End() => _features.Set(_original);
 
+    /// <summary>Puts something else in the place of what is held.</summary>
+    public void Replace(ReadOnlySpan<byte> answer)
+    {
+        _held.SetLength(0);
+        _held.Write(answer);
+    }
+
     /// <summary>Sends what is held.</summary>
     public async ValueTask ReleaseAsync(CancellationToken cancellation)
     {

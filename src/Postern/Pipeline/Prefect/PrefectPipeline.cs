@@ -25,12 +25,11 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
             call.Refusal = stages.Route.Run(call);
             if (call.Refusal is null && call.Route.IsSocket)
             {
-                if (await stages.Socket.RunAsync(call) is not { } refusal)
+                call.Refusal = await stages.Authenticate.OfSessionAsync(call) ?? await stages.Socket.RunAsync(call);
+                if (call.Refusal is null)
                 {
                     return;
                 }
-
-                call.Refusal = refusal;
             }
 
             call.Refusal ??= await stages.Authenticate.RunAsync(call)
@@ -41,7 +40,7 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
                 ?? await stages.Audit.IntentAsync(call);
             if (call.Refusal is null)
             {
-                held = call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) ? HeldAnswer.Begin(call.Context, MostHeld) : null;
+                held = call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) || PrefectPages.IsSettings(call) ? HeldAnswer.Begin(call.Context, MostHeld) : null;
                 call.Refusal = await stages.Forward.RunAsync(call, draining);
             }
         }
@@ -67,6 +66,7 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
         {
             call.ResponseBytes = answer.Length;
             PrefectAnswers.Read(call, answer);
+            PrefectPages.Correct(call, held);
         }
 
         await stages.Audit.OutcomeAsync(call, call.Refusal is { } ended ? PrefectResponder.StatusOf(call, ended) : call.Context.Response.StatusCode);

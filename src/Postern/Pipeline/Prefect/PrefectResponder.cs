@@ -23,6 +23,11 @@ internal static class PrefectResponder
         }
 
         response.Clear();
+        if (PrefectPages.SendToLogin(call, refusal))
+        {
+            return;
+        }
+
         response.StatusCode = StatusOf(call, refusal);
         response.ContentType = "application/json";
         response.Headers.CacheControl = "no-store";

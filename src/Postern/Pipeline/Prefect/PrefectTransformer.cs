@@ -65,9 +65,11 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
         var request = call.Context.Request;
         var connection = request.Headers.Connection;
         var keepsAttribution = call.IsAuthenticated && call.Token.Caller.Kind != Model.CallerKind.Human;
+        // What the gate changes it must be able to read.
+        var isSettings = PrefectPages.IsSettings(call);
         foreach (var header in request.Headers)
         {
-            if (PrefectHeaders.IsForwarded(header.Key, connection, keepsAttribution))
+            if (PrefectHeaders.IsForwarded(header.Key, connection, keepsAttribution) && !(isSettings && header.Key.Equals("accept-encoding", StringComparison.OrdinalIgnoreCase)))
             {
                 Add(proxyRequest, header.Key, header.Value);
             }

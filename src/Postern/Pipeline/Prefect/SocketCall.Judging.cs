@@ -50,6 +50,12 @@ internal sealed partial class SocketCall
     /// <summary>The client's token is its credential, where its request had none; beside one it must be the same, or none.</summary>
     private async ValueTask<Refusal?> AuthenticateAsync(string? token, CancellationToken cancellation)
     {
+        // Judged with its request, and looked at since then as everything open is.
+        if (_isOfSession)
+        {
+            return token is null ? null : new Refusal(RefusalReason.Unauthenticated, "Request unauthenticated. Send one credential: there is a session's cookie, and a token in the first message.", "two credentials");
+        }
+
         var written = _call.Context.Request.Headers.Authorization;
         if (!_isAgreed && (written.Count == 0 || _socket == PrefectSocket.WorkerChannel))
         {

@@ -27,6 +27,7 @@ internal sealed partial class SocketCall : Deadline
     private readonly PrefectSocket _socket;
     private readonly bool _isAgreed;
     private readonly PresentedCertificate? _certificate;
+    private readonly bool _isOfSession;
     private SocketSession? _session;
     private StringValues _authorization;
 
@@ -39,6 +40,7 @@ internal sealed partial class SocketCall : Deadline
     {
         (_parts, _call, _socket, _isAgreed, _certificate) = (parts, call, socket, isAgreed, certificate);
         _authorization = call.Context.Request.Headers.Authorization;
+        _isOfSession = call.IsAuthenticated;
     }
 
     private Circumstances Now => new(_call.Source, _parts.Time.GetUtcNow());
