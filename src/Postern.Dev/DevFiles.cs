@@ -126,6 +126,9 @@ internal static class DevFiles
           - who:   [account:refund-worker]
             role:  worker
             where: { temporal: payments, taskQueue: "payments*" }
+          - who:   [account:refund-worker]
+            role:  worker
+            where: { prefect: main, workPool: "payments*" }
 
         tests:
           - caller: { user: alice@example.com, groups: [payments] }
@@ -139,6 +142,14 @@ internal static class DevFiles
           - caller: { account: payments-worker, issuer: dev }
             call:   temporal/PollWorkflowTaskQueue
             with:   { namespace: payments, taskQueue: payroll }
+            expect: deny
+          - caller: { user: alice@example.com, groups: [payments] }
+            call:   prefect/create_flow_run_from_deployment
+            with:   { prefect: main, deployment: nightly, flow: refund, workPool: payments }
+            expect: allow
+          - caller: { agent: report-agent, issuer: dev }
+            call:   prefect/create_flow_run_from_deployment
+            with:   { prefect: main, deployment: nightly, flow: refund, workPool: payments }
             expect: deny
 
         """;

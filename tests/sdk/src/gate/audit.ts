@@ -16,6 +16,8 @@ export interface AuditRecord {
   workflowId?: string;
   workflowType?: string;
   runId?: string;
+  /** Of a Prefect server: the flow run that a call is about. */
+  flowRunId?: string;
   decision: string;
   rule?: string;
   policyVersion?: string;

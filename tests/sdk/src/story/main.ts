@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { Dev } from '../gate/processes.js';
 import { bold, dim, Steps } from './steps.js';
+import { PrefectStory } from './prefect-story.js';
 import { Story } from './story.js';
 import { whatToTry } from './what-to-try.js';
 
@@ -16,12 +17,18 @@ Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { loggin
 const folder = resolve('.demo');
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-console.log(dim(`Starting postern-dev: the gate, an identity provider and ${options.engine === 'embedded' ? 'an embedded engine' : options.engine}; files in ${relative('.', folder)}`));
-const dev = await Dev.start(['--engine', options.engine], folder, options.once ? 'free' : 'usual');
+console.log(dim(`Starting postern-dev: the gate, an identity provider and ${options.engine === 'embedded' ? 'embedded engines' : options.engine}; files in ${relative('.', folder)}`));
+// The real Prefect server stands beside the embedded engine, since each story has its own.
+const isPrefect = options.engine === 'prefect';
+const dev = await Dev.start(isPrefect ? ['--prefect', 'prefect-cli'] : ['--engine', options.engine], folder, options.once ? 'free' : 'usual');
 
 const steps = new Steps();
 const story = new Story(dev.at);
-await story.play(steps);
+if (!isPrefect) {
+  await story.play(steps);
+}
+
+await new PrefectStory(dev.at).play(steps);
 
 const ok = steps.failed.length === 0;
 console.log(`\n${bold(ok ? 'Each step did what it should.' : `${steps.failed.length} of the steps did not do what they should: ${steps.failed.join('; ')}`)}`);

@@ -22,6 +22,11 @@ ${bold('It stays up. Try it yourself:')}
     temporal workflow describe --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --workflow-id ${workflowId}
     temporal workflow start    --address ${at.gate} --namespace payments --tls=false --api-key "$TOKEN" --type Refund --task-queue payments --input '"order-1"' --input 100
 
+  Prefect's command line, workers and flows; the password is a token or a key, the user part is free:
+    export PREFECT_API_URL=${at.prefect} PREFECT_API_AUTH_STRING="any:$TOKEN"
+    prefect work-pool ls
+    prefect deployment run refund/nightly
+
   A login in the browser, by any OpenID client:
     issuer ${at.issuer}, client postern-demo, redirect http://127.0.0.1:<any port>/callback, PKCE
 
