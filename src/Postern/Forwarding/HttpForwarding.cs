@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
@@ -21,6 +23,8 @@ internal sealed class HttpForwarding : IDisposable
     private readonly IHttpForwarder _forwarder;
     private readonly HttpMessageInvoker _invoker;
     private readonly ForwarderRequestConfig _request;
+    private readonly DnsEndPoint _endPoint;
+    private readonly SslClientAuthenticationOptions? _tls;
 
     /// <param name="forwarder">YARP's forwarder.</param>
     /// <param name="address">Scheme, host and port of the engine.</param>
@@ -30,6 +34,8 @@ internal sealed class HttpForwarding : IDisposable
     {
         _forwarder = forwarder;
         Address = address.GetLeftPart(UriPartial.Authority);
+        _endPoint = new DnsEndPoint(address.IdnHost, address.Port);
+        _tls = address.Scheme == Uri.UriSchemeHttps ? tls ?? new SslClientAuthenticationOptions { TargetHost = address.IdnHost } : null;
         var handler = CreateHandler(tls);
         _invoker = new HttpMessageInvoker(handler);
         _request = new ForwarderRequestConfig { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, ActivityTimeout = silence };
@@ -38,7 +44,7 @@ internal sealed class HttpForwarding : IDisposable
     /// <summary>Scheme and authority of the engine.</summary>
     public string Address { get; }
 
-    /// <summary>For the gate's own questions, and for sockets.</summary>
+    /// <summary>For the gate's own questions.</summary>
     public HttpMessageInvoker Invoker => _invoker;
 
     /// <summary>
@@ -47,6 +53,41 @@ internal sealed class HttpForwarding : IDisposable
     /// </summary>
     public ValueTask<ForwarderError> SendAsync(HttpContext context, HttpTransformer transformer, CancellationToken cancellation) =>
         _forwarder.SendAsync(context, Address, _invoker, _request, transformer, cancellation);
+
+    /// <summary>A connection of the caller's own, for a socket.</summary>
+    /// <exception cref="IOException">The engine can't be reached.</exception>
+    public async Task<Stream> ConnectAsync(CancellationToken cancellation)
+    {
+        using var within = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        within.CancelAfter(ConnectWithin);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Stream? stream = null;
+        try
+        {
+            await socket.ConnectAsync(_endPoint, within.Token);
+            stream = new NetworkStream(socket, ownsSocket: true);
+            if (_tls is null)
+            {
+                return stream;
+            }
+
+            var secure = new SslStream(stream);
+            stream = secure;
+            await secure.AuthenticateAsClientAsync(_tls, within.Token);
+            return secure;
+        }
+        catch (Exception e) when (e is SocketException or AuthenticationException or IOException or OperationCanceledException)
+        {
+            socket.Dispose();
+            if (stream is not null)
+            {
+                await stream.DisposeAsync();
+            }
+
+            cancellation.ThrowIfCancellationRequested();
+            throw new IOException($"The engine can't be reached: {e.GetType().Name}", e);
+        }
+    }
 
     public void Dispose() => _invoker.Dispose();
 

@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 
 namespace Postern.Forwarding.WebSockets;
 
@@ -9,51 +12,143 @@ namespace Postern.Forwarding.WebSockets;
 /// <param name="Fault">What went wrong, for the log; null where nothing did.</param>
 internal readonly record struct EngineSocket(Stream? Stream, HttpStatusCode? Status, string? Fault)
 {
+    private const int LongestHead = 16 * 1024;
+
     /// <summary>Whether the engine took the subprotocol.</summary>
     public bool TookProtocol { get; init; }
 
-    /// <summary>Asks the engine for a socket (RFC 6455 §4.1). No extension is offered: frames are read here.</summary>
-    /// <param name="invoker">The engine's connections.</param>
-    /// <param name="address">The socket's address, as http or https.</param>
+    /// <summary>What the engine has sent behind its answer so far.</summary>
+    public byte[]? Early { get; init; }
+
+    /// <summary>
+    /// Asks the engine for a socket (RFC 6455 §4.1) over a connection of its own. No extension is offered: frames are read here. The platform's client could do it, but keeps
+    /// eight kilobytes of buffers for each socket as long as it lives.
+    /// </summary>
+    /// <param name="connection">A connection to the engine, which is the socket's from now on.</param>
+    /// <param name="request">Its target, host and what else it says; the handshake is added.</param>
     /// <param name="protocol">The subprotocol that is asked for, beside which the engine may take none.</param>
-    /// <param name="complete">Adds what else the request says.</param>
     /// <param name="cancellation">Ends the attempt.</param>
-    public static async Task<EngineSocket> OpenAsync(
-        HttpMessageInvoker invoker, Uri address, string protocol, Action<HttpRequestMessage> complete, CancellationToken cancellation)
+    public static async Task<EngineSocket> OpenAsync(Stream connection, HttpRequestMessage request, string protocol, CancellationToken cancellation)
     {
-        var key = SocketOffer.NewKey();
-        // Of no use once the socket is open, and its end would be the socket's: only what isn't a socket is disposed of.
-        var request = new HttpRequestMessage(HttpMethod.Get, address) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
-        request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", key);
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", SocketOffer.Version);
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Protocol", protocol);
-        complete(request);
-        HttpResponseMessage response;
+        var isOpen = false;
         try
         {
-            response = await invoker.SendAsync(request, cancellation);
+            var key = SocketOffer.NewKey();
+            await connection.WriteAsync(Head(request, key, protocol), cancellation);
+            await connection.FlushAsync(cancellation);
+            if (await ReadHeadAsync(connection, cancellation) is not { Head: { } head, Early: var early })
+            {
+                return new EngineSocket(null, null, "it broke off in its answer");
+            }
+
+            var (socket, answer) = Parse(head);
+            if (answer is null)
+            {
+                return socket;
+            }
+
+            var took = answer.NonValidated.Contains("Sec-WebSocket-Protocol");
+            if (FaultOf(answer, key, took ? protocol : null) is { } fault)
+            {
+                return new EngineSocket(null, null, fault);
+            }
+
+            isOpen = true;
+            return new EngineSocket(connection, HttpStatusCode.SwitchingProtocols, null) { TookProtocol = took, Early = early };
         }
-        catch (HttpRequestException e)
+        finally
         {
-            return new EngineSocket(null, null, e.HttpRequestError.ToString());
+            if (!isOpen)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+    }
+
+    private static byte[] Head(HttpRequestMessage request, string key, string protocol)
+    {
+        var head = new StringBuilder()
+            .Append("GET ").Append(request.RequestUri!.PathAndQuery).Append(" HTTP/1.1\r\nHost: ").Append(request.Headers.Host)
+            .Append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ").Append(key)
+            .Append("\r\nSec-WebSocket-Version: ").Append(SocketOffer.Version).Append("\r\nSec-WebSocket-Protocol: ").Append(protocol).Append("\r\n");
+        foreach (var (name, values) in request.Headers.NonValidated)
+        {
+            if (name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            foreach (var value in values)
+            {
+                // Kestrel lets no line end into a header's value, nor does what is added here have one: a request that had would be two.
+                if (value.AsSpan().ContainsAny("\r\n\0"))
+                {
+                    throw new ArgumentException($"The value of {name} isn't one line.", nameof(request));
+                }
+
+                head.Append(name).Append(": ").Append(value).Append("\r\n");
+            }
         }
 
-        if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
+        return Encoding.Latin1.GetBytes(head.Append("\r\n").ToString());
+    }
+
+    /// <summary>Takes an answer's head apart, strictly; headers only where it is an upgrade.</summary>
+    private static (EngineSocket Socket, HttpResponseHeaders? Headers) Parse(string text)
+    {
+        var lines = text.Split("\r\n");
+        if (lines[0] is not { Length: >= 12 } start || !start.StartsWith("HTTP/1.1 ", StringComparison.Ordinal)
+            || !int.TryParse(start.AsSpan(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var status) || (start.Length > 12 && start[12] != ' '))
         {
-            response.Dispose();
-            return new EngineSocket(null, response.StatusCode, "no upgrade");
+            return (new EngineSocket(null, null, "its answer isn't HTTP"), null);
         }
 
-        var took = response.Headers.NonValidated.Contains("Sec-WebSocket-Protocol");
-        if (FaultOf(response.Headers, key, took ? protocol : null) is { } fault)
+        if (status != (int)HttpStatusCode.SwitchingProtocols)
         {
-            response.Dispose();
-            return new EngineSocket(null, null, fault);
+            return (new EngineSocket(null, (HttpStatusCode)status, "no upgrade"), null);
         }
 
-        return new EngineSocket(await response.Content.ReadAsStreamAsync(cancellation), response.StatusCode, null) { TookProtocol = took };
+        using var message = new HttpResponseMessage();
+        foreach (var line in lines.AsSpan(1))
+        {
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon <= 0 || line[0] is ' ' or '\t' || line[colon - 1] is ' ' or '\t')
+            {
+                return (new EngineSocket(null, null, "its answer isn't HTTP"), null);
+            }
+
+            message.Headers.TryAddWithoutValidation(line[..colon], line[(colon + 1)..].Trim(' ', '\t'));
+        }
+
+        return (default, message.Headers);
+    }
+
+    private static async ValueTask<(string? Head, byte[] Early)> ReadHeadAsync(Stream connection, CancellationToken cancellation)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(LongestHead);
+        try
+        {
+            for (var length = 0; length < LongestHead;)
+            {
+                var read = await connection.ReadAsync(buffer.AsMemory(length, LongestHead - length), cancellation);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                length += read;
+                if (buffer.AsSpan(0, length).IndexOf("\r\n\r\n"u8) is >= 0 and var end)
+                {
+                    return (Encoding.Latin1.GetString(buffer, 0, end), buffer[(end + 4)..length]);
+                }
+            }
+
+            return (null, []);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private static string? FaultOf(HttpResponseHeaders headers, string key, string? protocol) =>

@@ -11,13 +11,14 @@ namespace Postern.Forwarding.WebSockets;
 /// <param name="stream">Where they come from.</param>
 /// <param name="masked">Whether they must be masked: a client's must, a server's mustn't be.</param>
 /// <param name="limit">Most bytes of one message.</param>
-internal sealed class FrameReader(Stream stream, bool masked, int limit) : IDisposable
+/// <param name="early">What was read from the stream before.</param>
+internal sealed class FrameReader(Stream stream, bool masked, int limit, byte[]? early = null) : IDisposable
 {
     private const int FirstBuffer = 4096;
 
-    private byte[]? _buffer;
+    private byte[]? _buffer = early is { Length: > 0 } ? Rented(early) : null;
     private int _start;
-    private int _end;
+    private int _end = early?.Length ?? 0;
 
     // A message that comes in parts.
     private byte[]? _parts;
@@ -230,6 +231,13 @@ internal sealed class FrameReader(Stream stream, bool masked, int limit) : IDisp
 
         part.CopyTo(_parts.AsSpan(_partsLength));
         _partsLength = length;
+    }
+
+    private static byte[] Rented(byte[] bytes)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(bytes.Length, FirstBuffer));
+        bytes.CopyTo(buffer, 0);
+        return buffer;
     }
 
     private void ReleaseBuffer()

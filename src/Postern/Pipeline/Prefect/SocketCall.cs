@@ -129,9 +129,9 @@ internal sealed partial class SocketCall : Deadline
     private async Task<EngineSocket> OpenAsync(SocketCredential credential, CancellationToken cancellation)
     {
         var engine = Engine;
-        var socket = await EngineSocket.OpenAsync(
-            engine.Http.Invoker, new Uri(engine.Http.Address + _call.Match.Target, PrefectTransformer.AsItIs), PrefectSockets.Subprotocol,
-            request => PrefectTransformer.AddHeaders(_call, request, credential.Header), cancellation);
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(engine.Http.Address + _call.Match.Target, PrefectTransformer.AsItIs));
+        PrefectTransformer.AddHeaders(_call, request, credential.Header);
+        var socket = await EngineSocket.OpenAsync(await engine.Http.ConnectAsync(cancellation), request, PrefectSockets.Subprotocol, cancellation);
         if (socket.Stream is not null)
         {
             engine.NoteReached();

@@ -120,7 +120,7 @@ internal sealed partial class SocketSession
     /// <summary>Says the gate's own first message and waits to be let in.</summary>
     private static async ValueTask<(Engine? Engine, string Why)> GreetAsync(EngineSocket socket, SocketCredential credential, CancellationToken cancellation)
     {
-        var engine = new Engine(socket.Stream!);
+        var engine = new Engine(socket.Stream!, socket.Early);
         var why = "";
         try
         {

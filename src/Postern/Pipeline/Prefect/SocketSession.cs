@@ -161,13 +161,13 @@ internal sealed partial class SocketSession : IDisposable
     private static bool IsOfConnection(Exception e) => e is IOException or ObjectDisposedException or OperationCanceledException or InvalidOperationException;
 
     /// <summary>The engine's end of an open socket.</summary>
-    private sealed class Engine(Stream stream) : IAsyncDisposable
+    private sealed class Engine(Stream stream, byte[]? early) : IAsyncDisposable
     {
         private readonly FrameWriter _writer = new(stream, masks: true);
 
         public Stream Stream => stream;
 
-        public FrameReader Reader { get; } = new(stream, masked: false, LongestMessage);
+        public FrameReader Reader { get; } = new(stream, masked: false, LongestMessage, early);
 
         public ValueTask<bool> WriteAsync(Opcode opcode, ReadOnlyMemory<byte> payload, CancellationToken cancellation) => _writer.WriteAsync(opcode, payload, cancellation);
 
