@@ -181,4 +181,45 @@ public abstract class StoreSessionsContract : OnePlace
         Assert.NotNull(await store.OneTimeAsync(OneTimeKind.DeviceCode, "b", Cancellation));
         Assert.Equal(["ever", "long"], (await store.ReadAsync(Cancellation)).Revocations.Select(r => r.Value).Order(StringComparer.Ordinal));
     }
+
+    private static BrowserSession Session(string id) => new()
+    {
+        Id = id, Origin = "https://prefect.example.com", CallerName = "okta/alice@example.com", Caller = """{"name":"alice"}""", Issuer = "okta", ProviderSubject = "alice", ProviderSession = "s1",
+        CurrentHash = "h1", CreatedAt = Noon, LastSeenAt = Noon, ExpiresAt = Noon.AddDays(1),
+    };
+
+    [Fact]
+    public async Task BrowserSession_IsKnownToEveryGate_UntilItIsEnded()
+    {
+        var (one, other) = (await Place.OpenMigratedAsync(), Place.Open());
+        var before = (await other.ReadAsync(Cancellation)).Revision;
+
+        Done(await one.CreateAsync(Session("ses_1"), Cancellation));
+        Assert.IsType<WriteResult.IdTaken>(await one.CreateAsync(Session("ses_1"), Cancellation));
+        Assert.Equal(2, Done(await one.UpdateAsync(Session("ses_1") with { CurrentHash = "h2", PreviousHash = "h1" }, Cancellation)).Version);
+        Assert.IsType<WriteResult.Conflict>(await other.UpdateAsync(Session("ses_1") with { CurrentHash = "h3" }, Cancellation));
+
+        var changes = await other.ChangesSinceAsync(before, Cancellation);
+        Assert.Equal(Session("ses_1") with { CurrentHash = "h2", PreviousHash = "h1", Version = 2 }, Assert.Single(changes.BrowserSessions));
+        Assert.Equal(changes.BrowserSessions[0], await other.BrowserSessionAsync("ses_1", Cancellation));
+        Assert.Equal(changes.BrowserSessions, (await other.ReadAsync(Cancellation)).BrowserSessions);
+
+        Assert.NotNull(await one.EndSessionsAsync(["ses_1", "ses_2"], Cancellation));
+        Assert.Null(await one.EndSessionsAsync(["ses_1"], Cancellation));
+        Assert.Contains(new StoreDeletion(StoredKind.BrowserSession, "ses_1"), (await other.ChangesSinceAsync(changes.Revision, Cancellation)).Deletions);
+        Assert.Null(await other.BrowserSessionAsync("ses_1", Cancellation));
+        Assert.IsType<WriteResult.Missing>(await one.UpdateAsync(Session("ses_1"), Cancellation));
+    }
+
+    [Fact]
+    public async Task BrowserSession_IsForgottenAfterItsEnd()
+    {
+        var store = await Place.OpenMigratedAsync();
+        Done(await store.CreateAsync(Session("ses_1"), Cancellation));
+
+        Assert.Equal(0, await store.SweepAsync(Noon.AddHours(23), Cancellation));
+        Assert.Equal(1, await store.SweepAsync(Noon.AddDays(3), Cancellation));
+
+        Assert.Null(await store.BrowserSessionAsync("ses_1", Cancellation));
+    }
 }

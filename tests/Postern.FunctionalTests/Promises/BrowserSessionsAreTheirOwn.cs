@@ -13,6 +13,7 @@ public sealed class BrowserSessionsAreTheirOwn : IAsyncLifetime
     private const string Policy = """
         bindings:
           - { who: ["group:test/payments"], role: developer, where: { temporal: payments } }
+          - { who: ["user:root"], role: admin, scope: cluster }
         """;
 
     private Gate _gate = null!;
@@ -220,6 +221,23 @@ public sealed class BrowserSessionsAreTheirOwn : IAsyncLifetime
         Assert.Contains("test/alice", (await other.GetAsync("/.postern/")).Text, StringComparison.Ordinal);
         Assert.Equal(200, await LogoutAsync(LogoutToken()));
         Assert.Contains("Not signed in", (await other.GetAsync("/.postern/")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task LocalUser_HasASession_UntilHeIsDisabled()
+    {
+        const string Password = "correct horse battery staple";
+        using var root = new ManagementApiClient(_gate, _gate.Issuer.Token("root"));
+        (await root.PostAsync("/v1/users", $$"""{"name":"lena","groups":[],"password":"{{Password}}"}""")).Is(201);
+        var page = await _browser.OpenAsync("/.postern/login?return=%2F.postern%2F");
+        Assert.Contains($"form-action 'self' {PagesBrowser.Pages};", page.Header("content-security-policy")!, StringComparison.Ordinal);
+
+        var sent = await _browser.SendAsync(HttpMethod.Post, TokenClient.Issuer + "/oauth/login", new FormUrlEncodedContent(
+            [KeyValuePair.Create("login", Browser.LoginOf(page.Text)), KeyValuePair.Create("username", "lena"), KeyValuePair.Create("password", Password)]));
+        Assert.Contains("postern/lena", (await _browser.OpenAsync(sent.Location!)).Text, StringComparison.Ordinal);
+
+        (await root.PutAsync("/v1/users/lena", """{"disabled":true}""")).Is(200);
+        Assert.Contains("Not signed in", (await _browser.GetAsync("/.postern/")).Text, StringComparison.Ordinal);
     }
 
     public static TheoryData<string> BadLogoutTokens() => ["nonce", "no event", "event is text", "nobody", "no jti", "no iat", "audience", "expired", "key", "none", "issuer", "type", "garbage", "id token"];
