@@ -132,7 +132,7 @@ export class PrefectStory {
 
 const hello = () => ({
   consumer_id: randomUUID(), worker_name: 'worker-1', worker_type: 'process', heartbeat_interval_seconds: 30, supported_channel_versions: ['work_pool_worker_channel.v1'], requested_capabilities: ['worker_heartbeat.v1', 'work_pool_snapshot.v1'],
-  work_queue_names: [], handled_cleanup_kinds: [], max_cleanup_concurrency: 0, create_pool_if_not_found: false, default_base_job_template: null, worker_metadata: null,
+  work_queue_names: [], handled_cleanup_kinds: [], max_cleanup_concurrency: 0, create_pool_if_not_found: true, default_base_job_template: {}, worker_metadata: { integrations: [] },
 });
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
