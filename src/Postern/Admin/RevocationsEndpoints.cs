@@ -45,6 +45,7 @@ internal static class RevocationsEndpoints
             if (body.Kind == RevokedKind.Session)
             {
                 await store.EndFamilyAsync(body.Value, call.Now, cancellation);
+                await store.EndSessionsAsync([body.Value], cancellation);
             }
 
             return new WriteResult.Done(1, revision);

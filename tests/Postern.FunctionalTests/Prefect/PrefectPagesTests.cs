@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postern.FunctionalTests.Infrastructure;
 
 namespace Postern.FunctionalTests.Prefect;
@@ -10,19 +11,22 @@ public sealed class PrefectPagesTests : IAsyncLifetime
     private const string Settings =
         """{"api_url":"http://127.0.0.1:4200/api","csrf_enabled":true,"auth":"BASIC","flags":[],"default_ui":"v2","available_uis":["v1","v2"],"v1_base_url":"/","v2_base_url":"/v2"}""";
 
+    private readonly SocketStub _sockets = new();
     private PrefectGate _gate = null!;
+    private TestLogins _logins = null!;
     private PagesBrowser _browser = null!;
 
     public async ValueTask InitializeAsync()
     {
         _gate = await PrefectGate.StartAsync(
-            request => request.Message.Start.Contains(" /ui-settings ", StringComparison.Ordinal) ? PrefectAnswer.Json(200, Settings) : PrefectAnswer.Json(200, "[]"),
+            _sockets.Beside(request => request.Message.Start.Contains(" /ui-settings ", StringComparison.Ordinal) ? PrefectAnswer.Json(200, Settings) : PrefectAnswer.Json(200, "[]")),
             setup => setup with
             {
                 IdentityExtra = GateAccounts.Configuration, Extra = TokenClient.Configuration, IssuerExtra = $"login: {{ clientId: {TestLogins.ClientId}, clientSecret: {TestLogins.Secret} }}",
             },
             extra: $"ui: {PagesBrowser.Pages}");
-        _gate.Gate.Issuer.Further = new TestLogins(_gate.Gate.Issuer).AnswerAsync;
+        _logins = new TestLogins(_gate.Gate.Issuer);
+        _gate.Gate.Issuer.Further = _logins.AnswerAsync;
         _browser = new PagesBrowser(_gate.Gate.GrpcAddress);
     }
 
@@ -132,6 +136,40 @@ public sealed class PrefectPagesTests : IAsyncLifetime
         _browser.Session = cookie;
         Assert.Equal(401, (await ScriptAsync(HttpMethod.Post, "/api/flow_runs/filter")).Status);
     }
+
+    [Fact]
+    public async Task Socket_OfASession_EndsWithIt()
+    {
+        await _browser.OpenAsync("/v2/");
+        using var client = await SocketAsync();
+        await client.AuthAsync(null);
+        using var server = await _sockets.LetInAsync();
+        Assert.Equal(SocketStub.Success, await client.HearAsync());
+        Assert.DoesNotContain("postern", server.Request.Header("cookie") ?? "", StringComparison.Ordinal);
+
+        using var provider = new TokenClient(_gate.Gate.GrpcAddress);
+        var token = _gate.Gate.Issuer.Mint(
+            claims => (claims["aud"], claims["sid"], claims["events"]) = (TestLogins.ClientId, _logins.Session, new JsonObject { ["http://schemas.openid.net/event/backchannel-logout"] = new JsonObject() }),
+            header: header => header["typ"] = "logout+jwt");
+        Assert.Equal(200, (await provider.PostAsync("/.postern/backchannel-logout", null, ("logout_token", token))).Status);
+
+        Assert.StartsWith("Close 1008", await client.HearAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Socket_OfASession_NeedsNoSecondCredential()
+    {
+        await _browser.OpenAsync("/v2/");
+        using var client = await SocketAsync();
+
+        await client.AuthAsync("u:" + _gate.Gate.Issuer.Token("root"));
+
+        Assert.StartsWith("Close 1008", await client.HearAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, _sockets.Attempts);
+    }
+
+    private Task<SocketEnd> SocketAsync() => SocketEnd.CallAsync(
+        _gate.Address, "/api/events/in", "prefect", ("Host", new Uri(PagesBrowser.Pages).Host), ("Cookie", $"prefect_ui_version=v2; __Host-postern={_browser.Session}"), ("Origin", PagesBrowser.Pages));
 
     private static (int, string?) Of(PageAnswer answer) => (answer.Status, answer.Location);
 

@@ -36,9 +36,9 @@ internal sealed class SocketEnd(Stream stream, WireReader reader, bool isClient)
         var request = new WireMessage(
             $"GET {target} HTTP/1.1",
             [
-                ("Host", address), ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", "13"),
+                ("Host", WireMessage.Find(headers, "Host") ?? address), ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", "13"),
                 ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
-                .. protocol is null ? [] : new[] { ("Sec-WebSocket-Protocol", protocol) }, .. headers, ("User-Agent", "prefect/3.9.1 (API 0.8.4)"),
+                .. protocol is null ? [] : new[] { ("Sec-WebSocket-Protocol", protocol) }, .. headers.Where(header => header.Name != "Host"), ("User-Agent", "prefect/3.9.1 (API 0.8.4)"),
             ],
             []);
         await request.WriteAsync(stream, bodiless: true, deadline.Token);
