@@ -1,6 +1,3 @@
-using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
-using Postern.FunctionalTests.Infrastructure;
 using Postern.Hosting;
 using Postern.Engines.Temporal;
 using Postern.Policy;
@@ -9,7 +6,7 @@ using Postern.Tests.Configuration;
 namespace Postern.Tests.Identity;
 
 /// <summary>What the pages on sources of identity show is a configuration and a policy that the gate takes.</summary>
-public sealed partial class IdentityPagesTests
+public sealed class IdentityPagesTests
 {
     private const string Folder = "docs/identity";
 
@@ -19,7 +16,7 @@ public sealed partial class IdentityPagesTests
     [MemberData(nameof(Pages))]
     public void Samples_Loader_FindsNoProblem(string page)
     {
-        var blocks = Block().Matches(Repository.Read($"{Folder}/{page}")).Select(match => match.Groups[1].Value).ToList();
+        var blocks = PageSamples.Of($"{Folder}/{page}");
         var configurations = blocks.Where(block => block.Contains("identity:\n", StringComparison.Ordinal)).ToList();
         using var folder = new ConfigurationFolder();
         var issuers = new HashSet<string>();
@@ -27,7 +24,7 @@ public sealed partial class IdentityPagesTests
         Assert.NotEmpty(configurations);
         foreach (var block in configurations)
         {
-            var result = folder.Parse(Whole(block, folder));
+            var result = folder.Parse(PageSamples.Whole(block, folder));
             Assert.Empty(result.Problems.Select(problem => problem.ToString()));
             issuers.UnionWith(result.Options!.Identity.CallerIssuers());
         }
@@ -44,32 +41,4 @@ public sealed partial class IdentityPagesTests
     [Theory]
     [MemberData(nameof(Pages))]
     public void Page_Index_NamesIt(string page) => Assert.Contains($"({page})", Repository.Read($"{Folder}/README.md"), StringComparison.Ordinal);
-
-    // A sample shows some sections; the rest is any.
-    private static string Whole(string block, ConfigurationFolder folder)
-    {
-        foreach (Match file in File().Matches(block))
-        {
-            var name = file.Groups[1].Value;
-            folder.Write(name, Path.GetExtension(name) switch
-            {
-                ".json" => new JsonObject { ["keys"] = new JsonArray(TestKey.Es256("k").Public()) }.ToJsonString(),
-                ".pem" or ".crt" or ".key" => new TestAuthority().Pem,
-                _ => "secret",
-            });
-        }
-
-        var shown = Section().Matches(block).Select(match => match.Groups[1].Value).ToHashSet();
-        var rest = Section().Matches(ConfigurationFolder.Minimal).Where(match => !shown.Contains(match.Groups[1].Value)).Select(match => match.Value);
-        return string.Concat([.. rest, block]).Replace("/etc/postern/", folder.Root + "/", StringComparison.Ordinal);
-    }
-
-    [GeneratedRegex(@"^```yaml\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
-    private static partial Regex Block();
-
-    [GeneratedRegex(@"/etc/postern/([\w.-]+)")]
-    private static partial Regex File();
-
-    [GeneratedRegex(@"^(\w+):.*\n(?: .*\n)*", RegexOptions.Multiline)]
-    private static partial Regex Section();
 }
