@@ -105,6 +105,8 @@ internal sealed class HttpForwarding : IDisposable
             // A name behind which addresses change.
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
             EnableMultipleHttp2Connections = false,
+            // As the listener reads them: without it a header that isn't ASCII is an exception, and would look like a server that is away.
+            RequestHeaderEncodingSelector = static (_, _) => System.Text.Encoding.UTF8,
         };
         if (tls is not null)
         {

@@ -76,6 +76,7 @@ internal sealed class KestrelListeners : IAsyncDisposable
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
+        kestrel.ResponseHeaderEncodingSelector = Pipeline.ResponseHeaderText.EncodingOf;
         // Behind a balancer that ends TLS, the client's own :scheme of https arrives in clear text. Nothing here asks for it.
         kestrel.AllowAlternateSchemes = true;
         // Polls send nothing for a minute: rates are no measure of a dead client here, pings are.

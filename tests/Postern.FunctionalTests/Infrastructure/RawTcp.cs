@@ -8,7 +8,11 @@ namespace Postern.FunctionalTests.Infrastructure;
 internal static class RawTcp
 {
     /// <summary>Everything the peer said until it closed the connection.</summary>
-    public static async Task<string> SayAsync(string address, string text, SslClientAuthenticationOptions? tls = null)
+    /// <param name="address">The peer.</param>
+    /// <param name="text">What is said.</param>
+    /// <param name="tls">How, over TLS.</param>
+    /// <param name="ends">False where the peer would take the end of what is said for a client that left: it must close by itself then.</param>
+    public static async Task<string> SayAsync(string address, string text, SslClientAuthenticationOptions? tls = null, bool ends = true)
     {
         var colon = address.LastIndexOf(':');
         using var tcp = new TcpClient();
@@ -29,7 +33,11 @@ internal static class RawTcp
             {
                 await stream.WriteAsync(Encoding.Latin1.GetBytes(text), deadline.Token);
                 // Nothing more will come from here: a server that waits for the rest of a message sees the end.
-                tcp.Client.Shutdown(SocketShutdown.Send);
+                if (ends)
+                {
+                    tcp.Client.Shutdown(SocketShutdown.Send);
+                }
+
                 await stream.CopyToAsync(said, deadline.Token);
             }
             catch (Exception e) when (e is IOException or SocketException)

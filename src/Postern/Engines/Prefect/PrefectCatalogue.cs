@@ -36,7 +36,8 @@ internal sealed class PrefectCatalogue
         }
 
         // Whatever lies outside the API is a file or a page of the user interface. Under another name of the API nothing is: a server told to serve it elsewhere would take it for the API.
-        if (method is not ("GET" or "HEAD") || Array.Exists(path.Segments, s => string.Equals(s, "api", StringComparison.OrdinalIgnoreCase)))
+        // Nor is it a page what is something else to a GET: the measurements, for example.
+        if (method is not ("GET" or "HEAD") || (method == "HEAD" && Find(_root, path, 0, "GET", values, 0, out _) is not null) || Array.Exists(path.Segments, s => string.Equals(s, "api", StringComparison.OrdinalIgnoreCase)))
         {
             return null;
         }

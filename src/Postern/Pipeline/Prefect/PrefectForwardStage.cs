@@ -18,6 +18,8 @@ internal sealed class PrefectForwardStage
             Replace(context, body);
         }
 
+        // YARP would upgrade whatever asks for it, and copy what follows unread. Sockets have a stage of their own.
+        context.Request.Headers.Remove("Upgrade");
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, draining);
         var error = await call.Engine.Http.SendAsync(context, new PrefectTransformer(call), either.Token);
         if (call.IsGateRefused)
@@ -36,6 +38,12 @@ internal sealed class PrefectForwardStage
         {
             call.IsGone = true;
             return null;
+        }
+
+        if (error == ForwarderError.RequestBodyClient)
+        {
+            // What the server got of it ended amid the body: nothing came of that.
+            return new Refusal(RefusalReason.Unreadable, "The request's body can't be read: its framing is broken.", PrefectResponder.Framing);
         }
 
         call.Engine.NoteUnreached();

@@ -8,6 +8,9 @@ namespace Postern.Pipeline.Prefect;
 /// <summary>Writes refusals to Prefect's clients: the one place that does.</summary>
 internal static class PrefectResponder
 {
+    /// <summary>The detail of a refusal after which nothing more is read from its connection.</summary>
+    public const string Framing = "framing";
+
     /// <summary>The status that a refusal of this call has.</summary>
     public static int StatusOf(PrefectCall call, Refusal refusal) =>
         PrefectRefusal.Status(refusal.Reason, call.IsRouted && call.Route.Class is RouteClass.Poll or RouteClass.Worker);
@@ -34,6 +37,11 @@ internal static class PrefectResponder
         if (response.StatusCode == StatusCodes.Status401Unauthorized)
         {
             response.Headers.WWWAuthenticate = "Bearer";
+        }
+
+        if (ReferenceEquals(refusal.Detail, Framing) && HttpProtocol.IsHttp11(call.Context.Request.Protocol))
+        {
+            response.Headers.Connection = "close";
         }
 
         if (PrefectRefusal.RetryAfter(refusal) is { } seconds)

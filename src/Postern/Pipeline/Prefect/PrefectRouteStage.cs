@@ -31,6 +31,13 @@ internal sealed class PrefectRouteStage(Metrics metrics)
             return new Refusal(RefusalReason.Unreadable, "The request's Host can't be used.", "host");
         }
 
+        // A body with two lengths: the platform takes the one that counts and leaves the other in this name. Whoever stands before the gate may have taken the other.
+        if (request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length"))
+        {
+            Count(call);
+            return new Refusal(RefusalReason.Unreadable, "The request's body has two lengths.", PrefectResponder.Framing);
+        }
+
         if (call.Engine.Catalogue.Find(request.Method, path) is not { } match)
         {
             Count(call);

@@ -35,6 +35,12 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
             return false;
         }
 
+        if (proxyResponse is not null)
+        {
+            DropUnwritable(proxyResponse.Headers);
+            DropUnwritable(proxyResponse.Content.Headers);
+        }
+
         await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is not null)
         {
@@ -43,6 +49,24 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
         }
 
         return true;
+    }
+
+    // What can't stand in a header the platform refuses with an exception, and with it an answer to what the server has done already.
+    private static void DropUnwritable(HttpHeaders headers)
+    {
+        List<string>? unwritable = null;
+        foreach (var header in headers.NonValidated)
+        {
+            foreach (var value in header.Value)
+            {
+                if (!ResponseHeaderText.IsWritable(header.Key, value))
+                {
+                    (unwritable ??= []).Add(header.Key);
+                }
+            }
+        }
+
+        unwritable?.ForEach(name => headers.Remove(name));
     }
 
     // A server that doesn't trust our word on the scheme writes its own into redirects: a client would go to the other scheme, and drop its credential.
