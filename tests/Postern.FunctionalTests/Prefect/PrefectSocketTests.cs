@@ -315,6 +315,50 @@ public sealed class PrefectSocketTests
     }
 
     [Fact]
+    public async Task Key_ThatIsRevoked_ClosesItsSocket_AndNoOther()
+    {
+        var stub = new SocketStub();
+        await using var gate = await PrefectGate.StartAsync(stub.Beside(), setup => setup with
+        {
+            IdentityExtra = GateAccounts.Configuration,
+            PolicyText = """
+                bindings:
+                  - { who: ["account:etl"], role: worker, where: { prefect: main } }
+                """,
+        });
+        await using var accounts = new GateAccounts(gate.Gate);
+        var account = await accounts.AddAsync("etl");
+        var (revoked, text) = await accounts.AddKeyAsync(account);
+        var (_, other) = await accounts.AddKeyAsync(account);
+        var (client, server) = await stub.OpenWithAsync(gate, Tasks, text);
+        var (staying, its) = await stub.OpenWithAsync(gate, In, other);
+
+        await accounts.UpdateAsync(revoked with { RevokedAt = DateTimeOffset.UtcNow });
+
+        Assert.Equal("Close 1008 Invalid token", await client.HearAsync());
+        await staying.SayAsync("{}");
+        Assert.Equal("Text {}", await its.HearAsync());
+        Array.ForEach([client, server, staying, its], end => end.Dispose());
+    }
+
+    [Fact]
+    public async Task Callers_WithTooManyOpen_ComeAgainLater()
+    {
+        var stub = new SocketStub();
+        await using var gate = await PrefectGate.StartAsync(stub.Beside(), setup => setup with { Extra = "limits: { openCallsPerCaller: 1 }" });
+        var (client, server) = await stub.OpenAsync(gate, In, "worker");
+        using var second = await SocketEnd.CallAsync(gate.Address, In);
+
+        await second.AuthAsync("u:" + gate.Gate.Issuer.Token("worker"));
+
+        Assert.StartsWith("Close 1012", await second.HearAsync());
+        Assert.Equal(1, stub.Attempts);
+        client.Dispose();
+        server.Dispose();
+        await Eventually.TrueAsync(() => gate.Gate.Audit.Records().Any(line => line["refusal"] == "limited"));
+    }
+
+    [Fact]
     public async Task Credential_ThatEnds_ClosesTheSocket()
     {
         var (stub, gate) = await StartAsync();

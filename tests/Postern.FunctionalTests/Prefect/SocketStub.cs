@@ -175,10 +175,13 @@ internal sealed class SocketStub
     }
 
     /// <summary>Client and server past their first messages.</summary>
-    public async Task<(SocketEnd Client, SocketEnd Server)> OpenAsync(PrefectGate gate, string target, string user)
+    public Task<(SocketEnd Client, SocketEnd Server)> OpenAsync(PrefectGate gate, string target, string user) => OpenWithAsync(gate, target, gate.Gate.Issuer.Token(user));
+
+    /// <summary>The same with a credential.</summary>
+    public async Task<(SocketEnd Client, SocketEnd Server)> OpenWithAsync(PrefectGate gate, string target, string credential)
     {
         var client = await SocketEnd.CallAsync(gate.Address, target);
-        await client.AuthAsync("u:" + gate.Gate.Issuer.Token(user));
+        await client.AuthAsync("u:" + credential);
         var server = await LetInAsync();
         Assert.Equal(Success, await client.HearAsync());
         return (client, server);

@@ -164,6 +164,13 @@ internal sealed partial class SocketCall : Deadline
     {
         try
         {
+            if (_isOfSession)
+            {
+                // Its cookie is judged with a request.
+                End(new Refusal(RefusalReason.CannotTell, "The session has to be looked at again: call again.", "session"));
+                return;
+            }
+
             var answer = await _parts.Current().Identity.AuthenticateAsync(_authorization, _certificate, _call.Source, CancellationToken.None);
             if (AuthenticateStage.ForEngine(answer, _call.Engine.Name, out var token) is { } refusal)
             {
