@@ -9,7 +9,7 @@ namespace Postern.Commands;
 /// <summary>A call as one writes it on a command line, and the demands that it makes.</summary>
 internal static class CallArguments
 {
-    public static readonly Option<string> Call = new("--call") { Description = "The call, such as temporal/StartWorkflowExecution.", HelpName = "engine/method", Required = true };
+    public static readonly Option<string> Call = new("--call") { Description = "The call, such as temporal/StartWorkflowExecution or prefect/create_flow_run_from_deployment; postern policy matrix lists them.", HelpName = "engine/method", Required = true };
 
     public static readonly Option<string[]> With = new("--with")
     {

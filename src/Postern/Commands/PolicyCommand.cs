@@ -10,6 +10,7 @@ internal static class PolicyCommand
         "Tests, explains and shows the policy.",
         "postern policy test",
         "postern policy explain --caller user:alice@example.com --call temporal/StartWorkflowExecution --with namespace=payments",
+        "postern policy explain --caller user:alice@example.com --call prefect/create_flow_run_from_deployment --with prefect=main --with deployment=refund",
         "postern policy matrix")
     {
         PolicyTestCommand.Create(),

@@ -27,7 +27,8 @@ internal static class PolicyExplainCommand
             "Says which rules were considered, which decided, and the smallest change that would turn the decision around.",
             "postern policy explain --caller user:okta/alice --group payments --call temporal/StartWorkflowExecution --with namespace=payments --with workflowType=Refund",
             "postern policy explain --token - --call temporal/PollWorkflowTaskQueue --with namespace=payments --with taskQueue=payments < token",
-            "postern policy explain --caller account:payroll-worker --call temporal/PollActivityTaskQueue --with namespace=payroll --policy changed.yaml")
+            "postern policy explain --caller account:payroll-worker --call temporal/PollActivityTaskQueue --with namespace=payroll --policy changed.yaml",
+            "postern policy explain --caller account:procs --call prefect/get_scheduled_flow_runs --with prefect=main --with workPool=procs")
         {
             CallerArguments.Caller,
             CallerArguments.Groups,

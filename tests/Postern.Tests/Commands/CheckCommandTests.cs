@@ -96,6 +96,42 @@ public sealed class CheckCommandTests : IDisposable
         Assert.Contains("audit.file: ", run.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("200 OK", "application/json", "{ bearer: \"${file:auth}\" }", null)]
+    [InlineData("401 Unauthorized", "application/json", "{ bearer: \"${file:auth}\" }", null)]
+    [InlineData("401 Unauthorized", "application/json", "{ authString: \"${file:auth}\" }", "not as a Prefect server (HTTP 401 to /api/health)")]
+    [InlineData("200 OK", "text/html", "{ authString: \"${file:auth}\" }", "not as a Prefect server (HTTP 200 to /api/health)")]
+    public async Task CheckOnline_PrefectServer_IsAskedForItsHealth(string status, string type, string credential, string? expected)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var answering = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+            using var reader = new StreamReader(client.GetStream(), leaveOpen: true);
+            var head = new List<string>();
+            while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is { Length: > 0 } line)
+            {
+                head.Add(line);
+            }
+
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: 4\r\n\r\ntrue"), TestContext.Current.CancellationToken);
+            return head;
+        }, TestContext.Current.CancellationToken);
+        _folder.Write("auth", "gate:secret");
+
+        var run = await CheckAsync(ConfigurationFolder.Minimal
+            .Replace("    - name: main\n      addresses: [127.0.0.1:7733]\n      credential: { mint: { audience: temporal } }", $"    - name: main\n      address: http://{listener.LocalEndpoint}\n      credential: {credential}", StringComparison.Ordinal)
+            .Replace("  temporal:", "  prefect:", StringComparison.Ordinal)
+            .Replace("https://example.okta.com", $"http://127.0.0.1:{ClosedPort()}", StringComparison.Ordinal), "--online");
+
+        var asked = await answering;
+        Assert.Equal("GET /api/health HTTP/1.1", asked[0]);
+        Assert.DoesNotContain(asked, line => line.StartsWith("Authorization", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal(expected is not null, run.Output.Contains("engines.prefect[0].address", StringComparison.Ordinal));
+        Assert.Contains(expected ?? "", run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task CheckOnline_EngineThatIsNoGrpcServer_IsToldApartFromNone()
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Postern.Engines.Prefect;
 using Postern.Engines.Temporal;
 using Postern.Model;
 using Postern.Tests.Configuration;
@@ -13,9 +14,9 @@ public sealed partial class RefusalDocumentTests
     public void Document_Reasons_AreTheListWithItsCodes()
     {
         var written = Row().Matches(Repository.Read("docs/refusals.md"))
-            .Select(m => (Reason: m.Groups[1].Value, Grpc: Number(m.Groups[2]), Http: Number(m.Groups[3])));
+            .Select(m => (Reason: m.Groups[1].Value, Grpc: Number(m.Groups[2]), Http: Number(m.Groups[3]), Prefect: Number(m.Groups[4]), Workers: Number(m.Groups[5].Success ? m.Groups[5] : m.Groups[4])));
 
-        var known = Enum.GetValues<RefusalReason>().Select(r => (Kebab(r), TemporalRefusal.Code(r), TemporalRefusal.HttpCode(r)));
+        var known = Enum.GetValues<RefusalReason>().Select(r => (Kebab(r), TemporalRefusal.Code(r), TemporalRefusal.HttpCode(r), PrefectRefusal.Status(r, isWorkers: false), PrefectRefusal.Status(r, isWorkers: true)));
 
         Assert.Equal(known, written);
     }
@@ -25,7 +26,7 @@ public sealed partial class RefusalDocumentTests
     private static string Kebab(RefusalReason reason) =>
         Capital().Replace(reason.ToString(), "-$0").TrimStart('-').ToLowerInvariant();
 
-    [GeneratedRegex(@"^\| `([a-z-]+)` \| (\d+) [A-Z_]+ \| (\d{3}) \|", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `([a-z-]+)` \| (\d+) [A-Z_]+ \| (\d{3}) \| (\d{3})(?:, workers (\d{3}))? \|", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex("[A-Z]")]

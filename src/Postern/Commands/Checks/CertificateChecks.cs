@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Postern.Configuration;
+using Postern.Engines;
 
 namespace Postern.Commands.Checks;
 
@@ -25,11 +26,21 @@ internal static class CertificateChecks
         CheckIdentity(options, problems, time);
         for (var i = 0; i < options.Engines.Temporal.Count; i++)
         {
-            if (options.Engines.Temporal[i].Tls is { } tls)
-            {
-                CheckPair(tls.Certificate ?? "", tls.Key ?? "", $"engines.temporal[{i}].tls", problems, time);
-                CheckAuthorities(tls.Authorities, $"engines.temporal[{i}].tls.authorities", problems, time);
-            }
+            CheckUpstream(options.Engines.Temporal[i].Tls, $"engines.temporal[{i}].tls", problems, time);
+        }
+
+        for (var i = 0; i < options.Engines.Prefect.Count; i++)
+        {
+            CheckUpstream(options.Engines.Prefect[i].Tls, $"engines.prefect[{i}].tls", problems, time);
+        }
+    }
+
+    private static void CheckUpstream(UpstreamTlsOptions? tls, string path, Problems problems, TimeProvider time)
+    {
+        if (tls is not null)
+        {
+            CheckPair(tls.Certificate ?? "", tls.Key ?? "", path, problems, time);
+            CheckAuthorities(tls.Authorities, $"{path}.authorities", problems, time);
         }
     }
 
