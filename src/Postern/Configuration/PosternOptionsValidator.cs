@@ -105,9 +105,10 @@ internal static class PosternOptionsValidator
                 problems.Error(path, "people log in there through the gate's own authorization server, and this gate has none; write tokens: { issuer: https://gate.example.com }");
             }
 
-            if (!taken.TryAdd(ui, path))
+            // By host and port: that is what a request says of where it was sent.
+            if (Addresses.IsOrigin(ui) && new Uri(ui).Authority is var place && !taken.TryAdd(place, path))
             {
-                problems.Error(path, $"is {taken[ui]} already; a browser's session is at one engine");
+                problems.Error(path, $"is at the host and port of {taken[place]} already; a browser's session is at one engine");
             }
         }
     }

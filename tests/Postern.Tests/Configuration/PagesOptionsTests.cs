@@ -34,6 +34,11 @@ public sealed class PagesOptionsTests : IDisposable
         Assert.Equal(["engines.prefect[0].ui"], Parse("hosts: [other.example.com], ui: \"https://prefect.example.com\"", Tokens));
     }
 
+    [Fact]
+    public void Ui_IsOfOneEngine() => Assert.Equal(
+        ["engines.prefect[1].ui"],
+        Parse("hosts: [localhost], ui: \"https://localhost:8443\" }, { name: more, address: \"http://prefect:4201\", credential: none, ui: \"http://localhost:8443\"", Tokens));
+
     [Theory]
     [InlineData("{ idle: 1h, absolute: 1h }", true)]
     [InlineData("{ idle: 2h, absolute: 1h }", false)]

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Engines.Prefect;
+using Postern.Identity.Certificates;
 using Postern.Model;
 using Postern.OAuth;
 
@@ -37,7 +38,7 @@ internal static class PrefectPages
             return new Identity.AuthenticationResult(found.Token, found.Refusal);
         }
 
-        if (!call.Route.IsSocket && IsOfPage(context.Request))
+        if (!call.Route.IsSocket && IsOfPage(context.Request) && !call.State.Identity.IsCredential(context.Features.Get<PresentedCertificate>()))
         {
             return SessionLogins.Ended(origin);
         }
