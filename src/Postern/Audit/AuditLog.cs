@@ -18,8 +18,8 @@ internal sealed partial class AuditLog : IAsyncDisposable
     /// <summary>Records that may wait. Beyond it calls are refused: memory is bounded and nothing is dropped silently.</summary>
     public const int DefaultCapacity = 65_536;
 
-    /// <summary>How often batched records are written; half of what is promised.</summary>
-    public static readonly TimeSpan BatchPeriod = TimeSpan.FromMilliseconds(500);
+    /// <summary>How often batched records are written; long before the second that is promised, since what waits outlives collections and is copied by each: a tenth of a call's CPU at half a second.</summary>
+    public static readonly TimeSpan BatchPeriod = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A commit that takes longer counts as failed for those who wait.</summary>
     public static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(10);

@@ -10,7 +10,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Postern.Forwarding;
 
 /// <summary>
-/// HTTP/1.1 to one engine, by YARP's forwarder over connections of its own: bodies stream both ways, what the engine answers goes back as it came. What is sent (path, headers, credential)
+/// HTTP/1.1 to one engine, over connections of its own: bodies stream both ways by YARP's forwarder, what the engine answers goes back as it came. What is sent (path, headers, credential)
 /// is the call's own business, and nothing is added here.
 /// </summary>
 internal sealed class HttpForwarding : IDisposable
@@ -38,11 +38,15 @@ internal sealed class HttpForwarding : IDisposable
         _tls = address.Scheme == Uri.UriSchemeHttps ? tls ?? new SslClientAuthenticationOptions { TargetHost = address.IdnHost } : null;
         var handler = CreateHandler(tls);
         _invoker = new HttpMessageInvoker(handler);
+        Exchange = new HttpExchange(_invoker, silence);
         _request = new ForwarderRequestConfig { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact, ActivityTimeout = silence };
     }
 
     /// <summary>Scheme and authority of the engine.</summary>
     public string Address { get; }
+
+    /// <summary>For requests whose body is in hand.</summary>
+    public HttpExchange Exchange { get; }
 
     /// <summary>For the gate's own questions.</summary>
     public HttpMessageInvoker Invoker => _invoker;

@@ -40,6 +40,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
     private readonly GateStages _stages;
     private readonly KestrelListeners _listeners;
     private readonly CancellationTokenSource _draining;
+    private readonly CancellationTokenSource _pastGrace = new();
     private readonly SemaphoreSlim _reloading = new(1, 1);
     private readonly PosternOptions _startedWith;
     private AdminServer? _admin;
@@ -172,6 +173,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             _runtime.Wheel.ElapseAll();
+            await _pastGrace.CancelAsync();
             await Task.WhenAny(stopping, Task.Delay(DrainedWithin, _time, CancellationToken.None));
         }
 
@@ -203,6 +205,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         await _identity.DisposeAsync();
         await _runtime.DisposeAsync();
         _draining.Dispose();
+        _pastGrace.Dispose();
         _reloading.Dispose();
     }
 
@@ -244,7 +247,7 @@ internal sealed partial class PosternHost : IAsyncDisposable
         var stages = new PrefectStages(
             new PrefectRouteStage(_runtime.Metrics), new PrefectAuthenticateStage(limits), read, authorize, limit, audit, new PrefectForwardStage(),
             new SocketStage(sockets, _runtime.Metrics, _loggers.CreateLogger<SocketStage>()));
-        return new PrefectPipeline(stages, _time, _loggers.CreateLogger<PrefectPipeline>(), _draining.Token);
+        return new PrefectPipeline(stages, _time, _loggers.CreateLogger<PrefectPipeline>(), _pastGrace.Token);
     }
 
     private IdentitySources Identify(PosternOptions options, IdentitySources? before)

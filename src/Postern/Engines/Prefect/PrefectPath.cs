@@ -14,6 +14,8 @@ internal sealed class PrefectPath
     // What a segment may hold as it is (RFC 3986's pchar). A semicolon isn't among them: some servers take what follows it for a parameter of the path.
     private static readonly SearchValues<byte> Plain = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@"u8);
 
+    private static readonly SearchValues<char> s_plain = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@/");
+
     private PrefectPath(string[] segments, bool endsWithSlash, string path, PrefectQuery query)
     {
         Segments = segments;
@@ -76,7 +78,6 @@ internal sealed class PrefectPath
         }
 
         var segments = raw.Length == 0 ? [] : new string[raw.Count('/') + 1];
-        var canonical = new StringBuilder(rawTarget.Length);
         var next = 0;
         foreach (var range in raw.Split('/'))
         {
@@ -85,21 +86,27 @@ internal sealed class PrefectPath
                 break;
             }
 
-            if (!TryReadSegment(raw[range], out segments[next], out fault))
+            if (!TryReadSegment(raw[range], out segments[next++], out fault))
             {
                 return false;
             }
-
-            Write(canonical.Append('/'), segments[next++]);
         }
 
-        if (endsWithSlash)
-        {
-            canonical.Append('/');
-        }
-
-        path = new PrefectPath(segments, endsWithSlash, canonical.ToString(), query);
+        // Nearly every path is written as it would be here.
+        var canonical = raw.ContainsAnyExcept(s_plain) ? Write(segments, endsWithSlash) : mark < 0 ? rawTarget : rawTarget[..mark];
+        path = new PrefectPath(segments, endsWithSlash, canonical, query);
         return true;
+    }
+
+    private static string Write(string[] segments, bool endsWithSlash)
+    {
+        var canonical = new StringBuilder();
+        foreach (var segment in segments)
+        {
+            Write(canonical.Append('/'), segment);
+        }
+
+        return (endsWithSlash ? canonical.Append('/') : canonical).ToString();
     }
 
     /// <summary>Writes one segment as it is sent.</summary>

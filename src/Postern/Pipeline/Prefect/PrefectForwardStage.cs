@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Model;
@@ -9,19 +10,15 @@ namespace Postern.Pipeline.Prefect;
 internal sealed class PrefectForwardStage
 {
 #pragma warning disable CA1822 // A stage is an object like its neighbours, also while it keeps nothing.
-    public async ValueTask<Refusal?> RunAsync(PrefectCall call, CancellationToken draining)
+    public async ValueTask<Refusal?> RunAsync(PrefectCall call, CancellationToken ending)
 #pragma warning restore CA1822
     {
         var context = call.Context;
-        if (call.Body is { } body)
-        {
-            Replace(context, body);
-        }
-
         // YARP would upgrade whatever asks for it, and copy what follows unread. Sockets have a stage of their own.
         context.Request.Headers.Remove("Upgrade");
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, draining);
-        var error = await call.Engine.Http.SendAsync(context, new PrefectTransformer(call), either.Token);
+        var error = call.Body is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false
+            ? await call.Engine.Http.SendAsync(context, new PrefectTransformer(call), ending)
+            : await SendInHandAsync(call, ending);
         if (call.IsGateRefused)
         {
             call.Engine.NoteRefused();
@@ -47,37 +44,48 @@ internal sealed class PrefectForwardStage
         }
 
         call.Engine.NoteUnreached();
-        return Refuse(call, error, draining.IsCancellationRequested);
+        return Refuse(call, error, ending.IsCancellationRequested);
     }
 
-    // What was judged goes out, whatever length, framing or type the client announced: an empty body may have become one, and the server ignores what isn't called JSON.
-    private static void Replace(HttpContext context, ReadOnlyMemory<byte> body)
+    private static async ValueTask<ForwarderError> SendInHandAsync(PrefectCall call, CancellationToken ending)
     {
-        var request = context.Request;
-        request.Body = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body, out var array)
-            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
-            : new MemoryStream(body.ToArray(), writable: false);
-        request.ContentLength = body.Length;
-        request.Headers.Remove("Transfer-Encoding");
-        if (body.Length > 0 && !PrefectReadStage.IsJson(request.Headers.ContentType))
+        using var request = new HttpRequestMessage(Method(call.Context.Request.Method), PrefectTransformer.UriOf(call)) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        if (call.Body is { Length: > 0 } body)
         {
-            request.ContentType = "application/json";
+            request.Content = new ReadOnlyMemoryContent(body);
         }
 
-        context.Features.Set<IHttpRequestBodyDetectionFeature>(new KnownBody(body.Length > 0));
+        PrefectTransformer.Prepare(call, request);
+        if (request.Content is { } content)
+        {
+            // What was judged goes out, whatever length or type the client announced: an empty body may have become one, and the server ignores what isn't called JSON.
+            content.Headers.ContentLength = call.Body?.Length ?? 0;
+            if (call.Body is { Length: > 0 } && !PrefectReadStage.IsJson(call.Context.Request.Headers.ContentType))
+            {
+                content.Headers.Remove("Content-Type");
+                content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+            }
+        }
+
+        return await call.Engine.Http.Exchange.SendAsync(call.Context, request, static (answer, call) => PrefectTransformer.Accept(call, answer), call, ending);
     }
 
-    private static Refusal Refuse(PrefectCall call, ForwarderError error, bool isDraining)
+    private static HttpMethod Method(string method) => method switch
+    {
+        "GET" => HttpMethod.Get,
+        "POST" => HttpMethod.Post,
+        "PATCH" => HttpMethod.Patch,
+        "DELETE" => HttpMethod.Delete,
+        "PUT" => HttpMethod.Put,
+        _ => new HttpMethod(method),
+    };
+
+    private static Refusal Refuse(PrefectCall call, ForwarderError error, bool isEnding)
     {
         var unknown = call.AuditClass == AuditClass.Write ? " What became of it isn't known." : "";
-        return isDraining ? new Refusal(RefusalReason.Draining, "The gate is shutting down." + unknown)
+        return isEnding ? new Refusal(RefusalReason.Draining, "The gate is shutting down." + unknown)
             : error is ForwarderError.RequestTimedOut or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
                 ? new Refusal(RefusalReason.UpstreamTimeout, "The server did not answer in time." + unknown, error.ToString())
             : new Refusal(RefusalReason.UpstreamUnreachable, "The server can't be reached, or broke off." + unknown, error.ToString());
-    }
-
-    private sealed class KnownBody(bool canHaveBody) : IHttpRequestBodyDetectionFeature
-    {
-        public bool CanHaveBody => canHaveBody;
     }
 }

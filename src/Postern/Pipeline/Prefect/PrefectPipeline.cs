@@ -11,7 +11,11 @@ namespace Postern.Pipeline.Prefect;
 /// The request path of a Prefect server's calls: the stages of every call, in the same fixed order, over HTTP. A stage either sets its fact and returns null, or returns the refusal
 /// that ends the call.
 /// </summary>
-internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider time, ILogger<PrefectPipeline> logger, CancellationToken draining)
+/// <param name="stages">The stages.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">The log.</param>
+/// <param name="ending">Ends what is still open past the grace of a shutdown.</param>
+internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider time, ILogger<PrefectPipeline> logger, CancellationToken ending)
 {
     // An answer to a write is small; one that isn't can't be kept in memory for its record's sake.
     private const long MostHeld = 4 * 1024 * 1024;
@@ -41,7 +45,7 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
             if (call.Refusal is null)
             {
                 held = call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) || PrefectPages.IsSettings(call) ? HeldAnswer.Begin(call.Context, MostHeld) : null;
-                call.Refusal = await stages.Forward.RunAsync(call, draining);
+                call.Refusal = await stages.Forward.RunAsync(call, ending);
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or BadHttpRequestException && (call.Context.RequestAborted.IsCancellationRequested || !call.IsDecided))

@@ -10,44 +10,37 @@ namespace Postern.Pipeline.Prefect;
 /// </summary>
 internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
 {
-    public static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
+    private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    /// <summary>What was judged, to the last byte: the platform would take dots and escapes apart once more.</summary>
+    public static Uri UriOf(PrefectCall call) => new(call.Engine.Http.Address + call.Match.Target, AsItIs);
+
+    /// <summary>Writes the head of the server's request.</summary>
+    public static void Prepare(PrefectCall call, HttpRequestMessage proxyRequest)
     {
-        // What was judged, to the last byte: the platform would take dots and escapes apart once more.
-        proxyRequest.RequestUri = new Uri(destinationPrefix + call.Match.Target, AsItIs);
         // What has no body the platform sends again where a connection breaks, up to three times: a write goes out once.
-        if (proxyRequest.Content is null && !HttpMethods.IsGet(httpContext.Request.Method))
+        if (proxyRequest.Content is null && proxyRequest.Method != HttpMethod.Get)
         {
             proxyRequest.Content = new ByteArrayContent([]);
         }
 
         AddHeaders(call, proxyRequest, call.Engine.Credential.Current.Authorization);
-        return ValueTask.CompletedTask;
     }
 
-    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    /// <summary>Sees the head of the server's answer; false where it isn't for the client.</summary>
+    public static bool Accept(PrefectCall call, HttpResponseMessage answer)
     {
         // The server's no to the gate's own credential says nothing of the caller's: passed on, it would end his workers and his running flows.
-        if (proxyResponse is { StatusCode: System.Net.HttpStatusCode.Unauthorized })
+        if (answer.StatusCode == System.Net.HttpStatusCode.Unauthorized)
         {
             call.IsGateRefused = true;
             return false;
         }
 
-        if (proxyResponse is not null)
-        {
-            DropUnwritable(proxyResponse.Headers);
-            DropUnwritable(proxyResponse.Content.Headers);
-        }
-
-        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
-        if (proxyResponse is not null)
-        {
-            call.ResponseBytes = proxyResponse.Content.Headers.ContentLength ?? 0;
-            CorrectLocation(httpContext);
-        }
-
+        DropUnwritable(answer.Headers);
+        DropUnwritable(answer.Content.Headers);
+        call.ResponseBytes = answer.Content.Headers.ContentLength ?? 0;
+        CorrectLocation(call.Context, answer);
         return true;
     }
 
@@ -69,14 +62,24 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
         unwritable?.ForEach(name => headers.Remove(name));
     }
 
-    // A server that doesn't trust our word on the scheme writes its own into redirects: a client would go to the other scheme, and drop its credential.
-    private static void CorrectLocation(HttpContext context)
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        var location = context.Response.Headers.Location;
-        var wrong = $"http://{context.Request.Host.Value}/";
-        if (context.Request.IsHttps && location.Count == 1 && location[0] is { } text && text.StartsWith(wrong, StringComparison.OrdinalIgnoreCase))
+        proxyRequest.RequestUri = UriOf(call);
+        Prepare(call, proxyRequest);
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken) =>
+        (proxyResponse is null || Accept(call, proxyResponse)) && await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+
+    // A server that doesn't trust our word on the scheme writes its own into redirects: a client would go to the other scheme, and drop its credential.
+    private static void CorrectLocation(HttpContext context, HttpResponseMessage answer)
+    {
+        if (context.Request.IsHttps && answer.Headers.NonValidated.TryGetValues("Location", out var location)
+            && location.ToString() is { } text && text.StartsWith($"http://{context.Request.Host.Value}/", StringComparison.OrdinalIgnoreCase))
         {
-            context.Response.Headers.Location = string.Concat("https://", text.AsSpan("http://".Length));
+            answer.Headers.Remove("Location");
+            answer.Headers.TryAddWithoutValidation("Location", string.Concat("https://", text.AsSpan("http://".Length)));
         }
     }
 

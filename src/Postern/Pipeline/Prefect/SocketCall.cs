@@ -129,7 +129,7 @@ internal sealed partial class SocketCall : Deadline
     private async Task<EngineSocket> OpenAsync(SocketCredential credential, CancellationToken cancellation)
     {
         var engine = Engine;
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(engine.Http.Address + _call.Match.Target, PrefectTransformer.AsItIs));
+        using var request = new HttpRequestMessage(HttpMethod.Get, PrefectTransformer.UriOf(_call));
         PrefectTransformer.AddHeaders(_call, request, credential.Header);
         var socket = await EngineSocket.OpenAsync(await engine.Http.ConnectAsync(cancellation), request, PrefectSockets.Subprotocol, cancellation);
         if (socket.Stream is not null)
