@@ -1,11 +1,12 @@
 namespace Postern.Model;
 
 /// <summary>
-/// The kind of thing on a Prefect server that a call means by an id.
+/// The kind of thing on a Prefect server that a call means by an id. <see cref="DeploymentOfFlow"/> is what a new deployment takes the place of, by its flow's id and its name: there may be none.
 /// </summary>
 internal enum PrefectObject : byte
 {
     None, Flow, FlowRun, FlowRunState, TaskRun, TaskRunState, Deployment, WorkQueue, Variable, BlockDocument, BlockType, BlockSchema, Artifact, Automation, ConcurrencyLimit, SavedSearch, WorkPool,
+    DeploymentOfFlow,
 }
 
 /// <summary>The names that a demand on a Prefect server carries. One object beside the demand, so that Temporal's calls don't pay for them.</summary>

@@ -172,6 +172,12 @@ internal sealed partial class PrefectDemands
         Name(Dimensions.WorkQueue, Text(body, "work_queue_name"));
         _first = Tagged(_first, Tags(body));
         _target = name;
+        if (name is not null && _first.Prefect!.ObjectId is { } flow)
+        {
+            // The server writes over the flow's deployment of that name, wherever it runs now: the right to that one too, if there is one.
+            var names = new PrefectNames { Server = server, Deployment = name, Object = PrefectObject.DeploymentOfFlow, ObjectId = $"{flow}/{name}" };
+            Add(_first with { Prefect = names, Unknown = (OfPool | Dimensions.Flow | Dimensions.Tag) & PermissionDimensions.Of(_route.Base) });
+        }
     }
 
     private void DeploymentUpdate(JsonElement body)

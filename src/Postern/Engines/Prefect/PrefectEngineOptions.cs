@@ -32,7 +32,7 @@ internal sealed record PrefectEngineOptions
     public PrefectCredentialOptions Credential { get; init; } = new();
 
     /// <summary>
-    /// Largest request body that is read to be judged: a batch of logs is up to 4 MB. Default 8MiB; 1MiB to 64MiB. A larger one is refused (413).
+    /// Largest request body: a batch of logs is up to 4 MB. Default 8MiB; 1MiB to 64MiB. A larger one is refused (413).
     /// </summary>
     [Between("1MiB", "64MiB")]
     public ByteSize RequestBytes { get; init; } = ByteSize.MiB(8);

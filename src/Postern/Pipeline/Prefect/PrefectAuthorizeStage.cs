@@ -53,7 +53,7 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
 
         var options = new ParallelOptions { MaxDegreeOfParallelism = LookupsAtOnce, CancellationToken = call.Context.RequestAborted };
         await Parallel.ForEachAsync(things.Keys, options, async (thing, cancellation) => things[thing] = await call.Engine.Lookups.FindAsync(thing.Kind, thing.Id, cancellation));
-        if (things.Values.Any(thing => thing is { Exists: false }))
+        if (things.Any(thing => thing is { Value.Exists: false, Key.Kind: not PrefectObject.DeploymentOfFlow }))
         {
             return Conclude(call, s_absent, decisive);
         }
@@ -63,7 +63,11 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
             return Conclude(call, decision with { Reason = "the server can't be asked about it" }, decisive);
         }
 
-        call.Operation = call.Operation.With(demand => NeedsLookup(demand) is { } thing ? Complete(demand, things[thing]!, demand.Unknown) : demand);
+        Demand Completed(Demand demand) => NeedsLookup(demand) is not { } thing ? demand
+            : things[thing] is { Exists: true } found ? Complete(demand, found, demand.Unknown)
+            // Nothing stands where something new comes: only that counts.
+            : Completed(call.Operation.First);
+        call.Operation = call.Operation.With(Completed);
         PrefectFactsReader.Complete(call.Facts, call.Operation);
         decision = Decide(call, out decisive);
         return decision.Kind == DecisionKind.CannotTell ? await NarrowAsync(call, decision, decisive) : Conclude(call, decision, decisive);

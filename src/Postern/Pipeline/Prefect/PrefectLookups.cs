@@ -127,6 +127,11 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
 
     private async Task<(PrefectThing? Found, TimeSpan Keep)> AskAsync(PrefectObject kind, string id)
     {
+        if (kind == PrefectObject.DeploymentOfFlow)
+        {
+            return (await OfFlowAsync(id), TimeSpan.Zero);
+        }
+
         if (PathOf(kind, id) is not { } path || await client.AskAsync(HttpMethod.Get, path, null) is not { } answer)
         {
             return (null, TimeSpan.Zero);
@@ -144,6 +149,17 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
 
         var thing = await ReadAsync(kind, answer);
         return (thing, kind is PrefectObject.Flow or PrefectObject.BlockType or PrefectObject.BlockSchema ? ForAWhile : ForAMoment);
+    }
+
+    // The flow's id, a slash, the deployment's name.
+    private async Task<PrefectThing?> OfFlowAsync(string id)
+    {
+        var slash = id.IndexOf('/', StringComparison.Ordinal);
+        var flow = await FindAsync(PrefectObject.Flow, id[..slash], CancellationToken.None);
+        return flow is not { Exists: true } ? flow
+            : ByName(new PrefectNames { Object = PrefectObject.Deployment, Flow = flow.Flow, Deployment = id[(slash + 1)..] }) is { } name
+                ? await FindAsync(PrefectObject.Deployment, name, CancellationToken.None)
+            : null;
     }
 
     private async Task<PrefectThing?> ReadAsync(PrefectObject kind, JsonElement answer)

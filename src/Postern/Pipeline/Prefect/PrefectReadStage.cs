@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Postern.Engines.Prefect;
 using Postern.Model;
 
@@ -19,6 +20,11 @@ internal sealed class PrefectReadStage(TimeProvider time)
     {
         if (!call.Route.JudgesBody || call.Route.IsSocket)
         {
+            if (Bound(call) is { } tooLarge)
+            {
+                return tooLarge;
+            }
+
             return Take(call, PrefectReader.Read(call.Match, call.Path, null, call.Engine.Name));
         }
 
@@ -52,6 +58,18 @@ internal sealed class PrefectReadStage(TimeProvider time)
         call.Operation = reading.Operation!;
         PrefectFactsReader.Read(call.Facts, call.Match, call.Operation, call.Json?.RootElement);
         return null;
+    }
+
+    // A body that is passed on as it comes is no longer than one that is read.
+    private static Refusal? Bound(PrefectCall call)
+    {
+        var limit = call.Engine.Options.RequestBytes.Bytes;
+        if (call.Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } most)
+        {
+            most.MaxRequestBodySize = limit;
+        }
+
+        return call.Context.Request.ContentLength is { } length && length > limit ? TooLarge(length, limit) : null;
     }
 
     private async ValueTask<Refusal?> ReadBodyAsync(PrefectCall call)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postern.Engines.Prefect;
@@ -53,7 +55,7 @@ internal static class PrefectStampStage
     }
 
     // Where nothing is written over, the body leaves to the byte as it came.
-    private static bool HoldsOwn(JsonElement root, PrefectRoute route) => root.ValueKind == JsonValueKind.Object
+    private static bool HoldsOwn(JsonElement root, PrefectRoute route) => root.ValueKind == JsonValueKind.Array ? root.EnumerateArray().Any(one => HoldsOwn(one, route)) : root.ValueKind == JsonValueKind.Object
         && (route.Body == PrefectBody.Labels ? HoldsOwn(root) : root.TryGetProperty("labels", out var labels) && labels.ValueKind == JsonValueKind.Object && HoldsOwn(labels));
 
     private static bool HoldsOwn(JsonElement labels) => labels.EnumerateObject().Any(label => IsOwn(label.Name));
@@ -93,5 +95,36 @@ internal static class PrefectStampStage
         }
     }
 
-    private static bool IsOwn(string label) => label.StartsWith(OwnLabels, StringComparison.OrdinalIgnoreCase);
+    // In any case, and in letters of other scripts and widths among our own: what looks like the gate's word on a page.
+    private static bool IsOwn(string label)
+    {
+        if (Ascii.IsValid(label))
+        {
+            return label.TrimStart().StartsWith(OwnLabels, StringComparison.OrdinalIgnoreCase);
+        }
+
+        var (at, ours) = (0, 0);
+        foreach (var rune in label.Normalize(NormalizationForm.FormKC).EnumerateRunes())
+        {
+            if (at == OwnLabels.Length)
+            {
+                break;
+            }
+
+            if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpaceSeparator or UnicodeCategory.Control or UnicodeCategory.OtherNotAssigned)
+            {
+                continue;
+            }
+
+            if (rune.IsAscii && char.ToLowerInvariant((char)rune.Value) != OwnLabels[at])
+            {
+                return false;
+            }
+
+            ours += rune.IsAscii && Rune.IsLetter(rune) ? 1 : 0;
+            at++;
+        }
+
+        return at == OwnLabels.Length && ours > 0;
+    }
 }
