@@ -15,9 +15,10 @@ public sealed class PrefectPageTests : IDisposable
     [Theory]
     [InlineData(Page, 2)]
     [InlineData("docs/browser-sessions.md", 1)]
+    [InlineData("README.md", 2)]
     public void Configurations_OfThePage_AreTaken(string page, int count)
     {
-        string[] shown = [.. PageSamples.Of(page).Where(block => block.Contains("engines:\n", StringComparison.Ordinal) || block.StartsWith("limits:", StringComparison.Ordinal))];
+        string[] shown = [.. PageSamples.Of(page).Where(block => block.Contains("\nengines:\n", StringComparison.Ordinal) || block.StartsWith("limits:", StringComparison.Ordinal))];
 
         Assert.Equal(count, shown.Length);
         // That a name on the network is reached in clear text is a warning; what that takes is on the page.
@@ -32,6 +33,17 @@ public sealed class PrefectPageTests : IDisposable
         var run = await CommandRun.Of("policy", "test", "--policy", _folder.Write("page.yaml", policy), "--issuer", "okta");
 
         Assert.Contains("5 tests passed", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Policies_OfTheReadme_AreTaken()
+    {
+        string[] policies = [.. PageSamples.Of("README.md").Where(block => block.StartsWith("bindings:", StringComparison.Ordinal)).Select((policy, i) => _folder.Write($"{i}.yaml", policy))];
+
+        var run = await CommandRun.Of(["policy", "test", "--issuer", "okta", .. policies.SelectMany(policy => new[] { "--policy", policy })]);
+
+        Assert.Equal(2, policies.Length);
+        Assert.Contains("1 tests passed", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
