@@ -19,7 +19,7 @@ internal static class CallArguments
 
     public static readonly Option<string[]> Also = new("--also")
     {
-        Description = "A permission that this call needs only because of its fields, such as workflow.terminate for a start that ends the running one.",
+        Description = "A permission that this call needs only because of its fields, such as workflow.terminate for a start that ends the running one, or deployment.override for a run with job variables.",
         HelpName = "permission",
     };
 

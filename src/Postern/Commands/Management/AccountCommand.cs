@@ -13,7 +13,7 @@ internal static class AccountCommand
     private static readonly Option<string?> Description = new("--description") { Description = "What it is for." };
     private static readonly Option<string?> Owner = new("--owner") { Description = "Who answers for it: user:okta/alice@example.com or group:okta/payments.", HelpName = "who" };
     private static readonly Option<string[]> Label = new("--label") { Description = "A label. May be given several times; together they replace those that were there.", HelpName = "key=value" };
-    private static readonly Option<string[]> Namespace = new("--namespace") { Description = "A pattern of namespaces that it may ever act in. May be given several times. Default: no such bound.", HelpName = "pattern" };
+    private static readonly Option<string[]> Namespace = new("--namespace") { Description = "A pattern of namespaces, or prefect/<server>, that it may ever act in. May be given several times. Default: no such bound.", HelpName = "pattern" };
     private static readonly Option<string[]> Audience = new("--audience")
     {
         Description = "An audience that it may ask tokens for, with scopes: https://api.example.com=orders.read,orders.write. May be given several times.", HelpName = "audience=scopes",

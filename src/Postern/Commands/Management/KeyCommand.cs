@@ -15,7 +15,7 @@ internal static class KeyCommand
     private static readonly Option<string?> Name = new("--name") { Description = "What people call it: ci, laptop." };
     private static readonly Option<string?> Expires = new("--expires-in") { Description = "How long it lives: 30d. Default: identity.accounts.keyLifetime.", HelpName = "duration" };
     private static readonly Option<string[]> Source = new("--source") { Description = "A network that it may come from: 10.0.0.0/8. May be given several times. Default: anywhere.", HelpName = "network" };
-    private static readonly Option<string[]> Namespace = new("--namespace") { Description = "A pattern of namespaces that it is narrowed to. May be given several times.", HelpName = "pattern" };
+    private static readonly Option<string[]> Namespace = new("--namespace") { Description = "A pattern of namespaces, or prefect/<server>, that it is narrowed to. May be given several times.", HelpName = "pattern" };
     private static readonly Option<string[]> Role = new("--role") { Description = "A role that it is narrowed to: only bindings with these count. May be given several times.", HelpName = "role" };
     private static readonly Option<string> RetireAfter = new("--retire-after") { Description = "How long the old key stays good: 24h; 0 ends it at once.", HelpName = "duration", DefaultValueFactory = _ => "24h" };
 
