@@ -93,29 +93,29 @@ internal sealed class Operation
 
     /// <summary>The same call with what was looked up: each demand completed.</summary>
     /// <param name="complete">Gives a demand with the names that it lacked.</param>
-    public Operation With(Func<Demand, Demand> complete)
+    public Operation With(Func<Demand, Demand> complete) => Of(complete(_first), Array.ConvertAll(More, demand => complete(demand)));
+
+    /// <summary>The same call without the demands, beside its first, for a permission that it turned out not to need.</summary>
+    public Operation Without(Permission permission) => Of(_first, Array.FindAll(More, demand => demand.Permission != permission));
+
+    private Operation Of(in Demand first, Demand[] more) => new()
     {
-        var first = complete(_first);
-        var more = Array.ConvertAll(More, demand => complete(demand));
-        return new Operation
-        {
-            Method = Method,
-            Namespace = Namespace ?? first.Namespace,
-            NamespaceId = NamespaceId,
-            TaskQueue = TaskQueue ?? first.TaskQueue,
-            WorkflowId = WorkflowId,
-            // Of several workflows the operation names none.
-            WorkflowType = WorkflowType ?? (first.RunId is null ? first.WorkflowType : null),
-            RunId = RunId,
-            Target = Target,
-            MoreNamespaces = OtherNamespaces(more, Namespace ?? first.Namespace),
-            StickyQueue = StickyQueue,
-            Fault = Fault,
-            ControlQueue = ControlQueue,
-            SealedCallbacks = SealedCallbacks,
-            Query = Query,
-            First = first,
-            More = more,
-        };
-    }
+        Method = Method,
+        Namespace = Namespace ?? first.Namespace,
+        NamespaceId = NamespaceId,
+        TaskQueue = TaskQueue ?? first.TaskQueue,
+        WorkflowId = WorkflowId,
+        // Of several workflows the operation names none.
+        WorkflowType = WorkflowType ?? (first.RunId is null ? first.WorkflowType : null),
+        RunId = RunId,
+        Target = Target,
+        MoreNamespaces = OtherNamespaces(more, Namespace ?? first.Namespace),
+        StickyQueue = StickyQueue,
+        Fault = Fault,
+        ControlQueue = ControlQueue,
+        SealedCallbacks = SealedCallbacks,
+        Query = Query,
+        First = first,
+        More = more,
+    };
 }

@@ -133,13 +133,14 @@ public sealed class PrefectForwardingTests
     [Fact]
     public async Task Override_OfInfrastructure_NeedsItsOwnPermission()
     {
-        await using var gate = await PrefectGate.StartAsync(_ => PrefectAnswer.Json(201, "{}"));
+        await using var gate = await PrefectGate.StartAsync(_ => PrefectAnswer.Json(200, """{"id":"11111111-1111-1111-1111-111111111111","name":"nightly","job_variables":{"image":"good"} }"""));
 
         var reply = await gate.SendAsync("POST", "/api/deployments/11111111-1111-1111-1111-111111111111/create_flow_run", "runner", """{"job_variables":{"image":"evil"}}""");
 
         Assert.Equal(403, reply.Status);
         Assert.Contains("deployment.override", reply.Text, StringComparison.Ordinal);
-        Assert.Empty(gate.Server.Requests);
+        // Asked what the deployment itself says, and nothing else.
+        Assert.Equal("GET", Assert.Single(gate.Server.Requests).Message.Method);
     }
 
     [Fact]

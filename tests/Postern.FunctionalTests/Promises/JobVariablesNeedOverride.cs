@@ -14,8 +14,8 @@ public sealed class JobVariablesNeedOverride : IAsyncLifetime
         {
             $"/api/flows/{Etl}" => PrefectAnswer.Json(200, $$"""{"id":"{{Etl}}","name":"etl","tags":[]}"""),
             $"/api/deployments/{Deployment}" => PrefectAnswer.Json(200, $$"""{"id":"{{Deployment}}","name":"nightly","flow_id":"{{Etl}}","work_pool_name":"procs","work_queue_name":"default","tags":[]}"""),
-            "/api/deployments/name/etl/salaries" or $"/api/deployments/{Secure}" =>
-                PrefectAnswer.Json(200, $$"""{"id":"{{Secure}}","name":"salaries","flow_id":"{{Etl}}","work_pool_name":"secure","work_queue_name":"default","tags":[]}"""),
+            "/api/deployments/filter" => PrefectAnswer.Json(200, System.Text.Encoding.UTF8.GetString(arrived.Message.Body).Contains("salaries", StringComparison.Ordinal)
+                ? $$"""[{"id":"{{Secure}}","name":"salaries","flow_id":"{{Etl}}","work_pool_name":"secure","work_queue_name":"default","tags":[]}]""" : "[]"),
             _ when arrived.Message.Header("x-postern-call-id") is null => PrefectAnswer.Json(404, "{}"),
             _ => PrefectAnswer.Json(201, $$"""{"id":"{{Deployment}}"}"""),
         },

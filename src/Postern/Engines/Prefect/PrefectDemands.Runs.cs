@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Text.Json;
 using Postern.Model;
 
@@ -7,10 +6,6 @@ namespace Postern.Engines.Prefect;
 /// <summary>Bodies about flows, runs and deployments.</summary>
 internal sealed partial class PrefectDemands
 {
-    // What a run of a deployment may say of itself. Anything else might move it elsewhere: job variables, a queue, a block with infrastructure, what a newer server takes.
-    private static readonly FrozenSet<string> s_harmless = FrozenSet.Create(
-        StringComparer.Ordinal, "state", "name", "parameters", "context", "empirical_policy", "tags", "idempotency_key", "labels", "parent_task_run_id", "enforce_parameter_schema");
-
     private void Flow(JsonElement body)
     {
         Created(body, "name", Dimensions.Flow);
@@ -81,7 +76,7 @@ internal sealed partial class PrefectDemands
         }
 
         // A flow's own process runs where it is. What names a place, or how to run there, has other processes run it.
-        if (Sets(body, "job_variables") || Sets(body, "infrastructure_document_id") || Sets(body, "work_pool_name") || Sets(body, "work_queue_name"))
+        if (PrefectRunBody.Sets(body, "job_variables") || PrefectRunBody.Sets(body, "infrastructure_document_id") || PrefectRunBody.Sets(body, "work_pool_name") || PrefectRunBody.Sets(body, "work_queue_name"))
         {
             Add(Also(Permission.DeploymentOverride));
             if (deployment is not null)
@@ -128,28 +123,8 @@ internal sealed partial class PrefectDemands
         }
     }
 
-    private bool Overrides(JsonElement run)
-    {
-        if (run.ValueKind != JsonValueKind.Object)
-        {
-            return false;
-        }
-
-        foreach (var member in run.EnumerateObject())
-        {
-            if (!s_harmless.Contains(member.Name) && Sets(run, member.Name))
-            {
-                return true;
-            }
-        }
-
-        // Parameters that nobody checks reach code that trusts them.
-        return !PrefectValues.IsPlainlyTrueOrMissing(run, "enforce_parameter_schema") || StateType(run, isRequired: false) is not (null or "SCHEDULED" or "PENDING");
-    }
-
-    // Nothing, or nothing in it.
-    private static bool Sets(JsonElement body, string key)
-        => PrefectValues.Has(body, key) && !(body.GetProperty(key) is { ValueKind: JsonValueKind.Object } value && !value.EnumerateObject().Any());
+    // A state that can't be read can't be judged.
+    private bool Overrides(JsonElement run) => PrefectRunBody.Overrides(run, null) | (StateType(run, isRequired: false) is not (null or "SCHEDULED" or "PENDING"));
 
     private void OfRun(JsonElement body)
     {

@@ -64,6 +64,33 @@ internal sealed class PrefectFilterBody(JsonObject body)
         return true;
     }
 
+    /// <summary>Adds that the thing has one of the tags. False where the filter can't express it.</summary>
+    /// <param name="filter">The key of the filter: <c>flow_runs</c>.</param>
+    /// <param name="tags">At least one.</param>
+    public bool TryTag(string filter, IReadOnlyList<string> tags)
+    {
+        if (ObjectIn(body, filter) is not { } of || !TryJoinByAnd(of, "tags") || ObjectIn(of, "tags") is not { } criterion)
+        {
+            return false;
+        }
+
+        // One tag stands beside whatever the client asks for. Of several, any will do: his own any of some others can't be said with it.
+        var list = tags.Count == 1 ? "all_" : "any_";
+        if (!TryJoinByAnd(criterion, list) || criterion[list] is not (null or JsonArray) || (tags.Count > 1 && criterion[list] is JsonArray { Count: > 0 }))
+        {
+            return false;
+        }
+
+        var all = criterion[list] as JsonArray ?? [];
+        criterion[list] = all;
+        foreach (var tag in tags)
+        {
+            all.Add(tag);
+        }
+
+        return true;
+    }
+
     /// <summary>The object at a key of a filter, made where there is none; null where there is something else.</summary>
     public JsonObject? In(string filter, string field) => ObjectIn(body, filter) is { } of ? ObjectIn(of, field) : null;
 

@@ -32,7 +32,7 @@ internal static partial class PrefectRoutes
         Delete("/block_schemas/{id}", "delete_block_schema", BlockDelete).ById(PrefectObject.BlockSchema) with { Unknown = Dimensions.BlockType },
         Get("/block_schemas/{id}", "read_block_schema_by_id", BlockRead).ById(PrefectObject.BlockSchema) with { Unknown = Dimensions.BlockType },
         Find("/block_schemas/filter", "read_block_schemas", BlockRead, PrefectFilters.BlockSchemas, PrefectFilters.BlockSchemas) with { Unknown = Dimensions.BlockType },
-        Get("/block_schemas/checksum/{checksum}", "read_block_schema_by_checksum", BlockRead) with { Unknown = Dimensions.BlockType },
+        Get("/block_schemas/checksum/{checksum}", "read_block_schema_by_checksum", BlockRead).ById(PrefectObject.BlockSchema, "checksum") with { Unknown = Dimensions.BlockType },
         Get("/block_capabilities/", "read_available_block_capabilities", ServerInfo, RouteClass.Info),
     ];
 

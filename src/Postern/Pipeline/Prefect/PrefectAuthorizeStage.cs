@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Engines.Prefect;
 using Postern.Model;
@@ -26,7 +27,35 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
         }
 
         var decision = Decide(call, out var decisive);
-        return decision.Kind == DecisionKind.CannotTell ? LookUpAsync(call, decision, decisive) : new ValueTask<Refusal?>(Conclude(call, decision, decisive));
+        return decision.Kind == DecisionKind.CannotTell ? LookUpAsync(call, decision, decisive)
+            : decision.Kind == DecisionKind.Deny && call.Operation[decisive].Permission == Permission.DeploymentOverride && IsCompared(call) ? CompareAsync(call, decision, decisive)
+            : new ValueTask<Refusal?>(Conclude(call, decision, decisive));
+    }
+
+    private static bool IsCompared(PrefectCall call) => call.Route.Body is PrefectBody.DeploymentRun or PrefectBody.DeploymentRuns;
+
+    // A run with its deployment's own values overrides nothing, although it says them.
+    private async ValueTask<Refusal?> CompareAsync(PrefectCall call, Decision decision, int decisive)
+    {
+        if (await call.Engine.Lookups.FindAsync(PrefectObject.Deployment, call.Operation.First.Prefect!.ObjectId!, call.Context.RequestAborted) is not { } deployment)
+        {
+            return Conclude(call, decision with { Kind = DecisionKind.CannotTell, Reason = "the server can't be asked about it" }, decisive);
+        }
+
+        if (!deployment.Exists)
+        {
+            return Conclude(call, s_absent, decisive);
+        }
+
+        var body = call.Json!.RootElement;
+        if (body.ValueKind == JsonValueKind.Array ? body.EnumerateArray().Any(run => PrefectRunBody.Overrides(run, deployment.Defaults)) : PrefectRunBody.Overrides(body, deployment.Defaults))
+        {
+            return Conclude(call, decision, decisive);
+        }
+
+        call.Operation = call.Operation.Without(Permission.DeploymentOverride);
+        decision = Decide(call, out decisive);
+        return decision.Kind == DecisionKind.CannotTell ? await LookUpAsync(call, decision, decisive) : Conclude(call, decision, decisive);
     }
 
     // Each thing that a demand means by its id is looked up once, and then all demands are judged as one.
@@ -48,12 +77,12 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
 
         if (things.Count > MostLookups)
         {
-            return Conclude(call, decision with { Reason = "the call is about more things than are looked up for one" }, decisive);
+            return Conclude(call, new Decision(DecisionKind.Deny, decision.Rule, "the call is about more things than are looked up for one"), decisive);
         }
 
         var options = new ParallelOptions { MaxDegreeOfParallelism = LookupsAtOnce, CancellationToken = call.Context.RequestAborted };
         await Parallel.ForEachAsync(things.Keys, options, async (thing, cancellation) => things[thing] = await call.Engine.Lookups.FindAsync(thing.Kind, thing.Id, cancellation));
-        if (things.Any(thing => thing is { Value.Exists: false, Key.Kind: not PrefectObject.DeploymentOfFlow }))
+        if (things.Any(found => found.Value is { Exists: false } && !PrefectLookups.MayBeMissing(found.Key.Kind, found.Key.Id)))
         {
             return Conclude(call, s_absent, decisive);
         }
@@ -63,24 +92,37 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
             return Conclude(call, decision with { Reason = "the server can't be asked about it" }, decisive);
         }
 
-        Demand Completed(Demand demand) => NeedsLookup(demand) is not { } thing ? demand
-            : things[thing] is { Exists: true } found ? Complete(demand, found, demand.Unknown)
-            // Nothing stands where something new comes: only that counts.
-            : Completed(call.Operation.First);
-        call.Operation = call.Operation.With(Completed);
+        call.Operation = call.Operation.With(demand => NeedsLookup(demand) is { } thing ? Complete(demand, things[thing]!) : demand);
         PrefectFactsReader.Complete(call.Facts, call.Operation);
         decision = Decide(call, out decisive);
-        return decision.Kind == DecisionKind.CannotTell ? await NarrowAsync(call, decision, decisive) : Conclude(call, decision, decisive);
+        return decision.Kind == DecisionKind.CannotTell ? await NarrowAsync(call, decision, decisive)
+            : decision.Kind == DecisionKind.Deny && call.Operation[decisive].Permission == Permission.DeploymentOverride && IsCompared(call) ? await CompareAsync(call, decision, decisive)
+            : Conclude(call, decision, decisive);
     }
 
     private static (PrefectObject Kind, string Id)? NeedsLookup(in Demand demand) =>
         demand.Unknown != Dimensions.None && demand.Prefect is { } names ? PrefectLookups.Of(names) : null;
 
-    // What a thing doesn't have is known then, too: a rule that asks for it doesn't match.
-    public static Demand Complete(Demand demand, PrefectThing thing, Dimensions told)
+    /// <summary>
+    /// The demand with what its thing tells. What the thing doesn't have is known then, too: a rule that asks for it doesn't match. What the thing doesn't tell stays unknown.
+    /// </summary>
+    public static Demand Complete(Demand demand, PrefectThing thing)
     {
+        if (!thing.Exists)
+        {
+            // Only what is about to be made gets here: it has nothing yet that a rule could speak of.
+            return demand with { Waived = demand.Waived | demand.Unknown, Unknown = Dimensions.None };
+        }
+
+        var tells = thing.Tells & demand.Unknown;
+        // A flow's tags are its own: what it runs has others.
+        if (thing.HasFlowTags && (PermissionDimensions.Of(demand.Permission) & Dimensions.Deployment) != Dimensions.None)
+        {
+            tells &= ~Dimensions.Tag;
+        }
+
         var (names, unknown) = (demand.Prefect!, demand.Unknown);
-        foreach (var dimension in told.Each())
+        foreach (var dimension in tells.Each())
         {
             names = dimension switch
             {
@@ -102,8 +144,9 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
 
     private async ValueTask<Refusal?> NarrowAsync(PrefectCall call, Decision decision, int decisive)
     {
-        if (call.Route.Family == PrefectFilters.None)
+        if (call.Operation[decisive].Unknown == Dimensions.None)
         {
+            // It depends on the circumstances.
             return Conclude(call, decision, decisive);
         }
 
@@ -113,6 +156,7 @@ internal sealed partial class PrefectAuthorizeStage(ILogger<PrefectAuthorizeStag
             Narrowed.CannotAsk => Conclude(call, decision with { Reason = "the server can't be asked what there is" }, decisive),
             Narrowed.Nothing => Conclude(call, s_absent, decisive),
             // Not can't-tell: it would be the same the next time, and a client would try for minutes.
+            Narrowed.NoList => Conclude(call, new Decision(DecisionKind.Deny, decision.Rule, decision.Reason), decisive),
             _ => Conclude(call, new Decision(DecisionKind.Deny, decision.Rule, "the list can't be narrowed to what may be seen; ask for less, by id or by name"), decisive),
         };
     }

@@ -8,7 +8,11 @@ namespace Postern.Pipeline.Prefect;
 internal sealed record PrefectListed(string Id, PrefectThing Thing);
 
 /// <summary>Every thing of one kind.</summary>
-internal sealed record PrefectListing(IReadOnlyList<PrefectListed> Items);
+internal sealed record PrefectListing(IReadOnlyList<PrefectListed> Items)
+{
+    /// <summary>In place of more than can be named.</summary>
+    public static readonly PrefectListing TooLong = new([]);
+}
 
 /// <summary>What there is on a server, of the kinds that lists are narrowed by: asked in the gate's own name, and remembered for a moment.</summary>
 internal sealed class PrefectListings(PrefectClient client, TimeProvider time)
@@ -19,10 +23,11 @@ internal sealed class PrefectListings(PrefectClient client, TimeProvider time)
     // A filter with more ids than these is no filter any more.
     private const int Most = 5_000;
     private static readonly TimeSpan ForAMoment = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ForAWhile = TimeSpan.FromMinutes(1);
 
     private readonly KnownAnswers<PrefectObject, PrefectListing> _known = new(time);
 
-    /// <summary>All of a kind; null where the server can't be asked, or has more than can be named.</summary>
+    /// <summary>All of a kind; null where the server can't be asked, <see cref="PrefectListing.TooLong"/> where it has more than can be named.</summary>
     public Task<PrefectListing?> AllAsync(PrefectObject kind, CancellationToken cancellation) => _known.FindAsync(kind, () => AskAsync(kind), cancellation);
 
     private async Task<(PrefectListing? Found, TimeSpan Keep)> AskAsync(PrefectObject kind)
@@ -38,12 +43,17 @@ internal sealed class PrefectListings(PrefectClient client, TimeProvider time)
             PrefectObject.BlockType => "/api/block_types/filter",
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Not a kind that is listed."),
         };
-        IReadOnlyDictionary<string, string?>? flows = null;
+        Dictionary<string, string?>? flows = null;
         if (kind == PrefectObject.Deployment)
         {
             if (await AllAsync(PrefectObject.Flow, CancellationToken.None) is not { } known)
             {
                 return default;
+            }
+
+            if (known == PrefectListing.TooLong)
+            {
+                return (known, ForAWhile);
             }
 
             flows = known.Items.ToDictionary(flow => flow.Id, flow => flow.Thing.Flow, StringComparer.OrdinalIgnoreCase);
@@ -64,7 +74,11 @@ internal sealed class PrefectListings(PrefectClient client, TimeProvider time)
                     return default;
                 }
 
-                items.Add(new PrefectListed(id, Read(kind, item, flows)));
+                // A flow that was made after they were listed: what belongs to it shows a moment later.
+                if (Read(kind, item, flows) is { } thing)
+                {
+                    items.Add(new PrefectListed(id, thing));
+                }
             }
 
             if (page.GetArrayLength() < Page)
@@ -74,14 +88,14 @@ internal sealed class PrefectListings(PrefectClient client, TimeProvider time)
 
             if (items.Count > Most)
             {
-                return default;
+                return (PrefectListing.TooLong, ForAWhile);
             }
         }
     }
 
-    private static PrefectThing Read(PrefectObject kind, JsonElement item, IReadOnlyDictionary<string, string?>? flows)
+    private static PrefectThing? Read(PrefectObject kind, JsonElement item, Dictionary<string, string?>? flows)
     {
         var thing = PrefectThing.Read(kind, item);
-        return flows is not null && PrefectThing.Text(item, "flow_id") is { } flow ? thing with { Flow = flows.GetValueOrDefault(flow), FlowId = flow } : thing;
+        return flows is null || PrefectThing.Text(item, "flow_id") is not { } flow ? thing : flows.TryGetValue(flow, out var name) ? thing with { Flow = name, FlowId = flow } : null;
     }
 }

@@ -1,68 +1,10 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postern.Engines.Prefect;
 using Postern.Model;
 
 namespace Postern.Pipeline.Prefect;
-
-/// <summary>What was found out about a thing on the server. A name that is null it doesn't have.</summary>
-internal sealed record PrefectThing(bool Exists)
-{
-    public static readonly PrefectThing Missing = new(false);
-
-    public string? Flow { get; init; }
-
-    public string? FlowId { get; init; }
-
-    public string? Deployment { get; init; }
-
-    public string? DeploymentId { get; init; }
-
-    public string? FlowRunId { get; init; }
-
-    public string? WorkPool { get; init; }
-
-    public string? WorkQueue { get; init; }
-
-    public string? Variable { get; init; }
-
-    public string? BlockType { get; init; }
-
-    public string? Block { get; init; }
-
-    public IReadOnlyList<string> Tags { get; init; } = [];
-
-    /// <summary>What the server's own description says of a thing by itself; whose flow or run it is besides, others say.</summary>
-    public static PrefectThing Read(PrefectObject kind, JsonElement answer) => kind switch
-    {
-        PrefectObject.Flow => new(true) { Flow = Text(answer, "name"), FlowId = Text(answer, "id"), Tags = TagsOf(answer) },
-        PrefectObject.Deployment => new(true)
-        {
-            Deployment = Text(answer, "name"), DeploymentId = Text(answer, "id"), WorkPool = Text(answer, "work_pool_name"), WorkQueue = Text(answer, "work_queue_name"), Tags = TagsOf(answer),
-        },
-        PrefectObject.FlowRun => new(true)
-        {
-            FlowRunId = Text(answer, "id"), WorkPool = Text(answer, "work_pool_name"), WorkQueue = Text(answer, "work_queue_name"), DeploymentId = Text(answer, "deployment_id"), Tags = TagsOf(answer),
-        },
-        PrefectObject.WorkPool => new(true) { WorkPool = Text(answer, "name") },
-        PrefectObject.WorkQueue => new(true) { WorkPool = Text(answer, "work_pool_name"), WorkQueue = Text(answer, "name") },
-        PrefectObject.Variable => new(true) { Variable = Text(answer, "name"), Tags = TagsOf(answer) },
-        PrefectObject.BlockDocument => new(true) { Block = Text(answer, "name"), BlockType = Inner(answer, "block_type", "slug") },
-        PrefectObject.BlockType => new(true) { BlockType = Text(answer, "slug") },
-        PrefectObject.BlockSchema => new(true) { BlockType = Inner(answer, "block_type", "slug") },
-        _ => new(true),
-    };
-
-    public static string? Inner(JsonElement from, string outer, string name) => from.TryGetProperty(outer, out var inner) && inner.ValueKind == JsonValueKind.Object ? Text(inner, name) : null;
-
-    public static string? Text(JsonElement from, string name) =>
-        from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static IReadOnlyList<string> TagsOf(JsonElement from) =>
-        from.TryGetProperty("tags", out var tags) && tags.ValueKind == JsonValueKind.Array
-            ? [.. tags.EnumerateArray().Where(tag => tag.ValueKind == JsonValueKind.String).Select(tag => tag.GetString()!)]
-            : [];
-}
 
 /// <summary>
 /// Asks the server for the names that a decision needs and a call doesn't carry: whose flow a run is of, which pool a deployment's. Each question once, however many wait for it.
@@ -93,7 +35,7 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
             _ => null,
         };
         // A name that a path can't have is nobody's.
-        if (parts is null || Array.Exists(parts, part => part is "" or "." or ".." || part.AsSpan().ContainsAny("/\\;")))
+        if (parts is null || !Array.TrueForAll(parts, IsName))
         {
             return null;
         }
@@ -107,12 +49,20 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
         return path.ToString();
     }
 
+    /// <summary>Whether the server is asked all the same for what isn't there: it is about to be made, or the client asks in order to learn that it isn't. Nothing of it is anybody's then.</summary>
+    public static bool MayBeMissing(PrefectObject kind, string id) => kind == PrefectObject.DeploymentOfFlow || IsChecksum(kind, id);
+
     // Whatever else the server might answer with: only the thing of that very id, or name, counts.
-    private static bool Means(string id, JsonElement answer)
+    private static bool Means(PrefectObject kind, string id, JsonElement answer)
     {
         if (PrefectThing.Text(answer, "id") is not { } told)
         {
             return false;
+        }
+
+        if (IsChecksum(kind, id))
+        {
+            return string.Equals(PrefectThing.Text(answer, "checksum"), id, StringComparison.Ordinal);
         }
 
         if (!id.StartsWith("name/", StringComparison.Ordinal))
@@ -125,59 +75,82 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
         return id.EndsWith(name.ToString(), StringComparison.Ordinal);
     }
 
+    // A schema that is meant by what it holds.
+    private static bool IsChecksum(PrefectObject kind, string id) => kind == PrefectObject.BlockSchema && !Guid.TryParseExact(id, "D", out _);
+
     private async Task<(PrefectThing? Found, TimeSpan Keep)> AskAsync(PrefectObject kind, string id)
     {
-        if (kind == PrefectObject.DeploymentOfFlow)
+        switch (kind)
         {
-            return (await OfFlowAsync(id), TimeSpan.Zero);
+            case PrefectObject.Automation or PrefectObject.ConcurrencyLimit or PrefectObject.SavedSearch:
+                return (PrefectThing.Read(kind, default), ForAWhile);
+            case PrefectObject.WorkPool:
+                return await AskOneAsync(kind, "/api/work_pools/filter", FilterOf(("work_pools", "id", id)), answer => Means(kind, id, answer));
+            case PrefectObject.DeploymentOfFlow:
+                var (flow, name) = (id[..id.IndexOf('/', StringComparison.Ordinal)], id[(id.IndexOf('/', StringComparison.Ordinal) + 1)..]);
+                return await AskOneAsync(PrefectObject.Deployment, "/api/deployments/filter", FilterOf(("flows", "id", flow), ("deployments", "name", name)),
+                    answer => PrefectThing.Text(answer, "name") == name && string.Equals(PrefectThing.Text(answer, "flow_id"), flow, StringComparison.OrdinalIgnoreCase));
         }
 
-        if (PathOf(kind, id) is not { } path || await client.AskAsync(HttpMethod.Get, path, null) is not { } answer)
+        if (PathOf(kind, id) is not { } path || await client.AskAsync(HttpMethod.Get, path, null) is not { } found)
         {
             return (null, TimeSpan.Zero);
         }
 
-        if (answer.ValueKind == JsonValueKind.Undefined)
+        if (found.ValueKind == JsonValueKind.Undefined)
         {
             return (PrefectThing.Missing, ForAMoment);
         }
 
-        if (!Means(id, answer))
+        if (!Means(kind, id, found))
         {
             return (null, TimeSpan.Zero);
         }
 
-        var thing = await ReadAsync(kind, answer);
+        var thing = await ReadAsync(kind, found);
         return (thing, kind is PrefectObject.Flow or PrefectObject.BlockType or PrefectObject.BlockSchema ? ForAWhile : ForAMoment);
     }
 
-    // The flow's id, a slash, the deployment's name.
-    private async Task<PrefectThing?> OfFlowAsync(string id)
+    // What the server has no path for it finds by a filter.
+    private async Task<(PrefectThing? Found, TimeSpan Keep)> AskOneAsync(PrefectObject kind, string path, byte[] filter, Func<JsonElement, bool> isMeant)
     {
-        var slash = id.IndexOf('/', StringComparison.Ordinal);
-        var flow = await FindAsync(PrefectObject.Flow, id[..slash], CancellationToken.None);
-        return flow is not { Exists: true } ? flow
-            : ByName(new PrefectNames { Object = PrefectObject.Deployment, Flow = flow.Flow, Deployment = id[(slash + 1)..] }) is { } name
-                ? await FindAsync(PrefectObject.Deployment, name, CancellationToken.None)
-            : null;
+        if (await client.AskAsync(HttpMethod.Post, path, filter) is not { ValueKind: JsonValueKind.Array } answer)
+        {
+            return (null, TimeSpan.Zero);
+        }
+
+        if (answer.GetArrayLength() == 0)
+        {
+            // It may be made at any moment.
+            return (PrefectThing.Missing, TimeSpan.Zero);
+        }
+
+        return answer.GetArrayLength() == 1 && isMeant(answer[0]) ? (await ReadAsync(kind, answer[0]), ForAMoment) : (null, TimeSpan.Zero);
     }
 
-    private async Task<PrefectThing?> ReadAsync(PrefectObject kind, JsonElement answer)
+    private static byte[] FilterOf(params ReadOnlySpan<(string Filter, string Field, string Value)> criteria)
     {
-        switch (kind)
+        var body = new JsonObject { ["limit"] = 2 };
+        foreach (var (filter, field, value) in criteria)
         {
-            case PrefectObject.Deployment:
-                return await WithFlowAsync(answer, PrefectThing.Read(kind, answer));
-            case PrefectObject.FlowRun:
-                return await WithDeploymentAsync(answer, PrefectThing.Read(kind, answer));
-            case PrefectObject.TaskRun or PrefectObject.Artifact:
-                return await OfFlowRunAsync(PrefectThing.Text(answer, "flow_run_id"));
-            case PrefectObject.FlowRunState or PrefectObject.TaskRunState:
-                return await OfFlowRunAsync(PrefectThing.Inner(answer, "state_details", "flow_run_id"));
-            default:
-                return PrefectThing.Read(kind, answer);
+            body[filter] = new JsonObject { [field] = new JsonObject { ["any_"] = new JsonArray(value) } };
         }
+
+        return JsonSerializer.SerializeToUtf8Bytes(body);
     }
+
+    private async Task<PrefectThing?> ReadAsync(PrefectObject kind, JsonElement answer) => kind switch
+    {
+        PrefectObject.Deployment => await WithFlowAsync(answer, PrefectThing.Read(kind, answer)),
+        PrefectObject.FlowRun => await WithDeploymentAsync(answer, PrefectThing.Read(kind, answer)),
+        PrefectObject.TaskRun => await OfRunAsync(PrefectThing.Text(answer, "flow_run_id"), null, PrefectThing.OfNone(PrefectThing.TagsOf(answer))),
+        PrefectObject.Artifact => await OfRunAsync(PrefectThing.Text(answer, "flow_run_id"), PrefectThing.Text(answer, "task_run_id"), PrefectThing.OfNone([])),
+        // Every state is some run's: where it doesn't say whose, nobody knows.
+        PrefectObject.FlowRunState or PrefectObject.TaskRunState =>
+            await OfRunAsync(PrefectThing.Inner(answer, "state_details", "flow_run_id"), PrefectThing.Inner(answer, "state_details", "task_run_id"), new PrefectThing(true)),
+        PrefectObject.BlockDocument or PrefectObject.BlockSchema => await WithTypeAsync(answer, PrefectThing.Read(kind, answer)),
+        _ => PrefectThing.Read(kind, answer),
+    };
 
     private async Task<PrefectThing?> WithDeploymentAsync(JsonElement run, PrefectThing thing)
     {
@@ -205,8 +178,21 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
         return await FindAsync(PrefectObject.Flow, id, CancellationToken.None) is { } flow ? thing with { Flow = flow.Flow, FlowId = id } : null;
     }
 
-    // Without a run it belongs to nothing that has a name: a rule that asks for one doesn't match.
-    private async Task<PrefectThing?> OfFlowRunAsync(string? id) => id is null ? new PrefectThing(true) : await FindAsync(PrefectObject.FlowRun, id, CancellationToken.None);
+    private async Task<PrefectThing?> OfRunAsync(string? flowRun, string? taskRun, PrefectThing otherwise) =>
+        flowRun is not null ? await FindAsync(PrefectObject.FlowRun, flowRun, CancellationToken.None)
+        : taskRun is not null ? await FindAsync(PrefectObject.TaskRun, taskRun, CancellationToken.None)
+        : otherwise;
+
+    // The server may leave out the type and say its id.
+    private async Task<PrefectThing?> WithTypeAsync(JsonElement answer, PrefectThing thing)
+    {
+        if (thing.BlockType is not null || PrefectThing.Text(answer, "block_type_id") is not { } id)
+        {
+            return thing;
+        }
+
+        return await FindAsync(PrefectObject.BlockType, id, CancellationToken.None) is { } type ? thing with { BlockType = type.BlockType, Tells = thing.Tells | type.Tells } : null;
+    }
 
     private static string? PathOf(PrefectObject kind, string id) => kind switch
     {
@@ -220,8 +206,23 @@ internal sealed class PrefectLookups(PrefectClient client, TimeProvider time)
         PrefectObject.Variable => $"/api/variables/{id}",
         PrefectObject.BlockDocument => $"/api/block_documents/{id}",
         PrefectObject.BlockType => $"/api/block_types/{id}",
+        PrefectObject.BlockSchema when IsChecksum(kind, id) => WithName("/api/block_schemas/checksum/", id),
         PrefectObject.BlockSchema => $"/api/block_schemas/{id}",
         PrefectObject.Artifact => $"/api/artifacts/{id}",
         _ => null,
     };
+
+    private static bool IsName(string part) => part is not ("" or "." or "..") && !part.AsSpan().ContainsAny("/\\;");
+
+    private static string? WithName(string path, string name)
+    {
+        if (!IsName(name))
+        {
+            return null;
+        }
+
+        var text = new StringBuilder(path);
+        PrefectPath.Write(text, name);
+        return text.ToString();
+    }
 }

@@ -7,7 +7,7 @@ using Postern.Policy;
 namespace Postern.Pipeline.Prefect;
 
 /// <summary>What came of narrowing a call to what its caller may see.</summary>
-internal enum Narrowed : byte { Done, NotExpressible, CannotAsk, Nothing }
+internal enum Narrowed : byte { Done, NotExpressible, CannotAsk, Nothing, NoList }
 
 /// <summary>
 /// A call about whatever its filters find is narrowed to what its caller may see, with the server's own filters, so that its counts and pages stay right. Everything of a kind is judged by the
@@ -15,20 +15,29 @@ internal enum Narrowed : byte { Done, NotExpressible, CannotAsk, Nothing }
 /// </summary>
 internal static class PrefectNarrowing
 {
-    private const int MostAsked = 200;
-
     // By what lists of runs can be narrowed, from the least to the most. What one of these tells of a run is the rest of its names' business.
     private static readonly Pivot[] Pivots =
     [
         new(PrefectObject.WorkPool, PrefectFilters.WorkPools, "name", Dimensions.WorkPool),
         new(PrefectObject.Flow, PrefectFilters.Flows, "id", Dimensions.Flow),
-        new(PrefectObject.Deployment, PrefectFilters.Deployments, "id", Dimensions.Deployment | Dimensions.Flow | Dimensions.WorkPool | Dimensions.WorkQueue),
+        // The queue a run may have got of its own.
+        new(PrefectObject.Deployment, PrefectFilters.Deployments, "id", Dimensions.Deployment | Dimensions.Flow | Dimensions.WorkPool),
     ];
 
     public static async ValueTask<Narrowed> NarrowAsync(PrefectCall call, CancellationToken cancellation)
     {
-        var root = call.Body is { Length: > 0 } bytes ? JsonNode.Parse(bytes.Span) : new JsonObject();
-        if (root is not JsonObject body)
+        if (call.Route.Body == PrefectBody.EventPage)
+        {
+            return await PrefectEventLists.JudgePageAsync(call, cancellation);
+        }
+
+        if (call.Route is { Family: PrefectFilters.None, Body: not PrefectBody.QueueNames })
+        {
+            return Narrowed.NoList;
+        }
+
+        var root = call.Body is { Length: > 0 } bytes ? JsonNode.Parse(bytes.Span) : null;
+        if ((root ?? new JsonObject()) is not JsonObject body)
         {
             return Narrowed.NotExpressible;
         }
@@ -36,6 +45,7 @@ internal static class PrefectNarrowing
         var filters = new PrefectFilterBody(body);
         var outcome = call.Route.Family switch
         {
+            PrefectFilters.None => await ToQueuesAsync(call, body, cancellation),
             PrefectFilters.Flows => await ToItsOwnAsync(call, filters, PrefectObject.Flow, "id", cancellation),
             PrefectFilters.Deployments => await ToItsOwnAsync(call, filters, PrefectObject.Deployment, "id", cancellation),
             PrefectFilters.WorkPools => await ToItsOwnAsync(call, filters, PrefectObject.WorkPool, "name", cancellation),
@@ -43,9 +53,10 @@ internal static class PrefectNarrowing
             PrefectFilters.Variables => await ToItsOwnAsync(call, filters, PrefectObject.Variable, "id", cancellation),
             PrefectFilters.BlockDocuments => await ToItsOwnAsync(call, filters, PrefectObject.BlockDocument, "id", cancellation),
             PrefectFilters.BlockTypes => await ToItsOwnAsync(call, filters, PrefectObject.BlockType, "slug", cancellation),
-            PrefectFilters.FlowRuns or PrefectFilters.TaskRuns or PrefectFilters.Artifacts => await ByPivotAsync(call, filters, cancellation),
-            PrefectFilters.Logs => await ByAskedAsync(call, filters.Asked("logs", "flow_run_id", "any_"), PrefectObject.FlowRun, filters.Asked("logs", "task_run_id", "any_"), PrefectObject.TaskRun, cancellation),
-            PrefectFilters.Events => await OfEventsAsync(call, filters, cancellation),
+            PrefectFilters.BlockSchemas => await ToItsOwnAsync(call, filters, PrefectObject.BlockType, "block_type_id", cancellation),
+            PrefectFilters.FlowRuns or PrefectFilters.TaskRuns or PrefectFilters.Artifacts => await OfRunsAsync(call, filters, cancellation),
+            PrefectFilters.Logs => await PrefectEventLists.OfLogsAsync(call, filters, cancellation),
+            PrefectFilters.Events => await PrefectEventLists.NarrowAsync(call, filters, cancellation),
             _ => Narrowed.NotExpressible,
         };
         if (outcome == Narrowed.Done)
@@ -57,67 +68,118 @@ internal static class PrefectNarrowing
         return outcome;
     }
 
-    // Everything of the kind that is listed, with all its names.
-    private static async ValueTask<Narrowed> ToItsOwnAsync(PrefectCall call, PrefectFilterBody filters, PrefectObject kind, string field, CancellationToken cancellation)
-    {
-        if (await call.Engine.Listings.AllAsync(kind, cancellation) is not { } listing)
-        {
-            return Narrowed.CannotAsk;
-        }
-
-        var allowed = new List<string>();
-        foreach (var item in listing.Items)
-        {
-            var decision = Decide(call, item.Thing, Dimensions.None);
-            if (decision == DecisionKind.CannotTell)
-            {
-                return Narrowed.NotExpressible;
-            }
-
-            if (decision == DecisionKind.Allow)
-            {
-                allowed.Add(Value(item, field));
-            }
-        }
-
-        return filters.TryRestrict(PrefectFilterNames.Of(call.Route.Family).Single(), field, allowed, field == "id") ? Narrowed.Done : Narrowed.NotExpressible;
-    }
-
-    private static async ValueTask<Narrowed> ByPivotAsync(PrefectCall call, PrefectFilterBody filters, CancellationToken cancellation)
+    /// <summary>What of one kind is named so that nothing else is found by it; or why that can't be.</summary>
+    public static async ValueTask<(Narrowed Outcome, PrefectObject Kind, IReadOnlyList<PrefectListed> Allowed)> FindPivotAsync(PrefectCall call, Func<PrefectObject, PrefectFilters, bool> isUsable, CancellationToken cancellation)
     {
         foreach (var pivot in Pivots)
         {
-            var (key, field) = Place(call.Route, pivot);
-            if (key is null)
+            if (!isUsable(pivot.Kind, pivot.Filter))
             {
                 continue;
             }
 
             if (await call.Engine.Listings.AllAsync(pivot.Kind, cancellation) is not { } listing)
             {
-                return Narrowed.CannotAsk;
+                return (Narrowed.CannotAsk, pivot.Kind, []);
             }
 
-            if (Allowed(call, pivot, listing) is { } allowed)
+            if (listing != PrefectListing.TooLong && Allowed(call, pivot, listing) is { } allowed)
             {
-                return filters.TryRestrict(key, field, allowed, field != "name") ? Narrowed.Done : Narrowed.NotExpressible;
+                return (Narrowed.Done, pivot.Kind, allowed);
             }
         }
 
-        return Narrowed.NotExpressible;
+        return (Narrowed.NotExpressible, PrefectObject.None, []);
+    }
+
+    public static DecisionKind Decide(PrefectCall call, PrefectThing thing) =>
+        call.CallerState.Policy.DecideAll(call.Operation.With(demand => PrefectAuthorizeStage.Complete(demand, thing)), new Circumstances(call.Source, call.Time), out _).Kind;
+
+    // Everything of the kind that is listed, with all its names.
+    private static async ValueTask<Narrowed> ToItsOwnAsync(PrefectCall call, PrefectFilterBody filters, PrefectObject kind, string field, CancellationToken cancellation)
+    {
+        var (outcome, allowed) = await AllowedAsync(call, kind, _ => true, cancellation);
+        return outcome != Narrowed.Done ? outcome
+            : filters.TryRestrict(PrefectFilterNames.Of(call.Route.Family).Single(), field, [.. allowed.Select(item => Value(item, field))], field is "id" or "block_type_id") ? Narrowed.Done
+            : Narrowed.NotExpressible;
+    }
+
+    // Names of none are all of the pool's queues: those that the caller may are named in their place. A worker of none of them is none of this pool.
+    private static async ValueTask<Narrowed> ToQueuesAsync(PrefectCall call, JsonObject body, CancellationToken cancellation)
+    {
+        var pool = call.Operation.First.Prefect!.WorkPool;
+        var (outcome, allowed) = await AllowedAsync(call, PrefectObject.WorkQueue, queue => queue.WorkPool == pool, cancellation);
+        if (outcome == Narrowed.Done && allowed.Count == 0)
+        {
+            return Narrowed.Nothing;
+        }
+
+        if (outcome == Narrowed.Done)
+        {
+            body["work_queue_names"] = new JsonArray([.. allowed.Select(queue => (JsonNode)queue.Thing.WorkQueue!)]);
+        }
+
+        return outcome;
+    }
+
+    private static async ValueTask<(Narrowed Outcome, List<PrefectListed> Allowed)> AllowedAsync(PrefectCall call, PrefectObject kind, Func<PrefectThing, bool> isMeant, CancellationToken cancellation)
+    {
+        var allowed = new List<PrefectListed>();
+        if (await call.Engine.Listings.AllAsync(kind, cancellation) is not { } listing)
+        {
+            return (Narrowed.CannotAsk, allowed);
+        }
+
+        if (listing == PrefectListing.TooLong)
+        {
+            return (Narrowed.NotExpressible, allowed);
+        }
+
+        foreach (var item in listing.Items.Where(item => isMeant(item.Thing)))
+        {
+            var decision = Decide(call, item.Thing);
+            if (decision == DecisionKind.CannotTell)
+            {
+                return (Narrowed.NotExpressible, allowed);
+            }
+
+            if (decision == DecisionKind.Allow)
+            {
+                allowed.Add(item);
+            }
+        }
+
+        return (Narrowed.Done, allowed);
+    }
+
+    private static async ValueTask<Narrowed> OfRunsAsync(PrefectCall call, PrefectFilterBody filters, CancellationToken cancellation)
+    {
+        if (PrefectReachFilters.Plan(call) is { } plan)
+        {
+            return await plan.ApplyAsync(call, filters, cancellation);
+        }
+
+        var (outcome, kind, allowed) = await FindPivotAsync(call, (kind, filter) => Place(call.Route, kind, filter).Key is not null, cancellation);
+        if (outcome != Narrowed.Done)
+        {
+            return outcome;
+        }
+
+        var pivot = Pivots.Single(pivot => pivot.Kind == kind);
+        var (key, field) = Place(call.Route, kind, pivot.Filter);
+        return filters.TryRestrict(key!, field, [.. allowed.Select(item => Value(item, pivot.Field))], pivot.Field == "id") ? Narrowed.Done : Narrowed.NotExpressible;
     }
 
     // What of the kind is allowed; null where that depends on something else as well.
-    private static List<string>? Allowed(PrefectCall call, Pivot pivot, PrefectListing listing)
+    private static List<PrefectListed>? Allowed(PrefectCall call, Pivot pivot, PrefectListing listing)
     {
-        var unknown = call.Operation.First.Unknown & ~pivot.Tells;
-        var allowed = new List<string>();
+        var allowed = new List<PrefectListed>();
         foreach (var item in listing.Items)
         {
-            switch (Decide(call, item.Thing, unknown))
+            switch (Decide(call, item.Thing with { Tells = item.Thing.Tells & pivot.Tells }))
             {
                 case DecisionKind.Allow:
-                    allowed.Add(Value(item, pivot.Field));
+                    allowed.Add(item);
                     break;
                 case DecisionKind.CannotTell:
                     return null;
@@ -125,91 +187,13 @@ internal static class PrefectNarrowing
         }
 
         // What belongs to none of the kind isn't found by a filter on it. Where it may be allowed another kind must tell, unless this is the last that could: then less is shown than might be, never more.
-        return pivot.Kind == PrefectObject.Deployment || Decide(call, new PrefectThing(true), unknown) == DecisionKind.Deny ? allowed : null;
+        return pivot.Kind == PrefectObject.Deployment || Decide(call, new PrefectThing(true) { Tells = pivot.Tells }) == DecisionKind.Deny ? allowed : null;
     }
-
-    // The client names runs himself: each is judged.
-    private static async ValueTask<Narrowed> ByAskedAsync(
-        PrefectCall call, IReadOnlyList<string>? asked, PrefectObject kind, IReadOnlyList<string>? otherwise, PrefectObject other, CancellationToken cancellation)
-    {
-        var (ids, of) = asked is not null ? (asked, kind) : (otherwise, other);
-        if (ids is null || ids.Count > MostAsked)
-        {
-            return Narrowed.NotExpressible;
-        }
-
-        foreach (var text in ids)
-        {
-            if (!Guid.TryParse(text, out var id) || await call.Engine.Lookups.FindAsync(of, id.ToString(), cancellation) is not { } thing)
-            {
-                return Narrowed.CannotAsk;
-            }
-
-            if (!thing.Exists || Decide(call, thing, Dimensions.None) != DecisionKind.Allow)
-            {
-                return Narrowed.Nothing;
-            }
-        }
-
-        return Narrowed.Done;
-    }
-
-    // Events are of many kinds of things, and name each by its kind and id. Where the client asks for some, each of those is judged; otherwise for whatever is related to what may be seen.
-    private static async ValueTask<Narrowed> OfEventsAsync(PrefectCall call, PrefectFilterBody filters, CancellationToken cancellation)
-    {
-        if (filters.In("filter", "any_resource") is not { } resource || resource.Any(entry => entry.Key is not ("id" or "labels") && entry.Value is not null))
-        {
-            return Narrowed.NotExpressible;
-        }
-
-        if (resource["id"] is JsonArray { Count: > 0 and <= MostAsked } asked)
-        {
-            foreach (var item in asked)
-            {
-                if (item is not JsonValue value || !value.TryGetValue<string>(out var text) || PrefectResources.Read(text) is not var (kind, id))
-                {
-                    return Narrowed.NotExpressible;
-                }
-
-                if (await call.Engine.Lookups.FindAsync(kind, id, cancellation) is not { } thing)
-                {
-                    return Narrowed.CannotAsk;
-                }
-
-                if (!thing.Exists || Decide(call, thing, Dimensions.None) != DecisionKind.Allow)
-                {
-                    return Narrowed.Nothing;
-                }
-            }
-
-            return Narrowed.Done;
-        }
-
-        foreach (var pivot in Pivots)
-        {
-            if (await call.Engine.Listings.AllAsync(pivot.Kind, cancellation) is not { } listing)
-            {
-                return Narrowed.CannotAsk;
-            }
-
-            if (Allowed(call, pivot with { Field = "id" }, listing) is { } allowed)
-            {
-                resource["id"] = new JsonArray([.. allowed.DefaultIfEmpty(Guid.Empty.ToString()).Select(id => (JsonNode)PrefectResources.Write(pivot.Kind, id))]);
-                return Narrowed.Done;
-            }
-        }
-
-        return Narrowed.NotExpressible;
-    }
-
-    private static DecisionKind Decide(PrefectCall call, PrefectThing thing, Dimensions unknown) =>
-        call.CallerState.Policy.DecideAll(
-            call.Operation.With(demand => PrefectAuthorizeStage.Complete(demand, thing, demand.Unknown & ~unknown)), new Circumstances(call.Source, call.Time), out _).Kind;
 
     // Beside the run's own filter stand those of what it belongs to; where they don't, the run's own may name its deployment.
-    private static (string? Key, string Field) Place(PrefectRoute route, Pivot pivot) =>
-        (route.Filters & pivot.Filter) != PrefectFilters.None ? (PrefectFilterNames.Of(pivot.Filter).Single(), pivot.Field)
-        : pivot.Kind == PrefectObject.Deployment && route.Family == PrefectFilters.FlowRuns ? (PrefectFilterNames.Of(PrefectFilters.FlowRuns).Single(), "deployment_id")
+    private static (string? Key, string Field) Place(PrefectRoute route, PrefectObject kind, PrefectFilters filter) =>
+        (route.Filters & filter) != PrefectFilters.None ? (PrefectFilterNames.Of(filter).Single(), kind == PrefectObject.WorkPool ? "name" : "id")
+        : kind == PrefectObject.Deployment && route.Family == PrefectFilters.FlowRuns ? (PrefectFilterNames.Of(PrefectFilters.FlowRuns).Single(), "deployment_id")
         : (null, "");
 
     private static string Value(PrefectListed item, string field) => field switch

@@ -207,12 +207,13 @@ internal sealed partial class SocketCall
                     return false;
                 }
 
-                decision = _call.CallerState.Policy.Decide(PrefectAuthorizeStage.Complete(demand, thing, demand.Unknown), Now);
+                decision = _call.CallerState.Policy.Decide(PrefectAuthorizeStage.Complete(demand, thing), Now);
             }
 
+            // What can't be told by all that there is to know won't be told later either.
             if (!decision.IsAllowed)
             {
-                return decision.Kind == DecisionKind.CannotTell ? null : false;
+                return false;
             }
         }
 

@@ -36,7 +36,6 @@ public sealed class PrefectReaderTests
     [InlineData("POST", "/api/flow_runs/bulk_delete", "{}", $"flow-run.delete ?{OfRun}")]
     [InlineData("POST", "/api/flows/", """{"name":"etl","tags":["prod","eu"]}""", "flow.write flow=etl tag=prod|eu")]
     [InlineData("POST", "/api/flows/", """{"name":"etl"}""", "flow.write flow=etl tag=")]
-    [InlineData("POST", "/api/deployments/", $$"""{"name":"nightly","flow_id":"{{Other}}","work_pool_name":"procs"}""", $"deployment.write workPool=procs deployment=nightly tag= Flow {Other} ?flow")]
     [InlineData("PATCH", $"/api/deployments/{Other}", """{"paused":true}""", $"deployment.pause Deployment {Other} ?{OfRun}")]
     [InlineData("PATCH", $"/api/deployments/{Other}", """{"paused":null}""", $"deployment.write Deployment {Other} ?{OfRun}")]
     [InlineData("PATCH", $"/api/deployments/{Other}/schedules/{Run}", """{"active":false}""", $"deployment.pause Deployment {Other} ?{OfRun}")]
@@ -67,6 +66,11 @@ public sealed class PrefectReaderTests
     [InlineData("POST", "/api/ui/schemas/validate", """{"schema":{},"values":{"n":{"__prefect_kind":"none","value":1}}}""", "server.info unless-denied")]
     [InlineData("GET", "/api/block_documents/11111111-2222-3333-4444-555555555555?include_secrets=false&include_secrets=0", null, $"block.read BlockDocument {Other} ?blockType,block")]
     public void Read_OneDemand(string method, string target, string? body, string demand) => Assert.Equal([demand], Demands(method, target, body));
+
+    [Fact]
+    public void Read_DeploymentThatIsMade_IsAlsoTheOneThatItWritesOver() => Assert.Equal(
+        [$"deployment.write workPool=procs deployment=nightly tag= Flow {Other} ?flow", $"deployment.write deployment=nightly DeploymentOfFlow {Other}/nightly ?{OfRun.Replace("deployment,", "", StringComparison.Ordinal)}"],
+        Demands("POST", "/api/deployments/", $$"""{"name":"nightly","flow_id":"{{Other}}","work_pool_name":"procs"}"""));
 
     [Theory]
     [InlineData("""{}""", false)]
