@@ -88,11 +88,31 @@ internal sealed class HttpExchange(HttpMessageInvoker invoker, TimeSpan silence)
     {
         foreach (var (name, values) in from)
         {
-            if (!s_ofConnection.Contains(name))
+            if (s_ofConnection.Contains(name))
             {
-                to[name] = values.Count == 1 ? values.ToString() : new StringValues([.. values]);
+                continue;
+            }
+
+            StringValues all = values.Count == 1 ? values.ToString() : new StringValues([.. values]);
+            // What can't stand in a header the platform refuses with an exception, and with it an answer to what the server has done already.
+            if (AreWritable(name, all))
+            {
+                to[name] = all;
             }
         }
+    }
+
+    private static bool AreWritable(string name, in StringValues values)
+    {
+        foreach (var value in values)
+        {
+            if (!ResponseHeaderText.IsWritable(name, value ?? ""))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private async ValueTask CopyBodyAsync(HttpResponse to, HttpContent content, CancellationTokenSource source)

@@ -17,7 +17,7 @@ internal sealed class PrefectServers : IDisposable
 
     private readonly Dictionary<string, Kept> _kept = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _ending = new();
-    private readonly ServiceProvider _yarp;
+    private readonly Lazy<ServiceProvider> _yarp;
     private readonly Metrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -29,7 +29,7 @@ internal sealed class PrefectServers : IDisposable
         _time = time;
         _logger = loggers.CreateLogger<PrefectServers>();
         // It would write two lines for every call, with the query in them; what goes wrong it returns.
-        _yarp = new ServiceCollection().AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance).AddLogging().AddHttpForwarder().BuildServiceProvider();
+        _yarp = new Lazy<ServiceProvider>(() => new ServiceCollection().AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance).AddLogging().AddHttpForwarder().BuildServiceProvider());
         _trials = time.CreateTimer(static state => ((PrefectServers)state!).TryCredentials(), this, TryEvery, TryEvery);
     }
 
@@ -65,7 +65,11 @@ internal sealed class PrefectServers : IDisposable
             kept.Http.Dispose();
         }
 
-        _yarp.Dispose();
+        if (_yarp.IsValueCreated)
+        {
+            _yarp.Value.Dispose();
+        }
+
         _ending.Dispose();
     }
 
@@ -73,7 +77,7 @@ internal sealed class PrefectServers : IDisposable
     {
         _ = PrefectEngineValidator.TryReadAddress(options.Address, out var address);
         var tls = options.Tls is { } written ? UpstreamTls.Create(written, address.Host, System.Net.Security.SslApplicationProtocol.Http11) : null;
-        return new HttpForwarding(_yarp.GetRequiredService<IHttpForwarder>(), address, tls, options.Timeout);
+        return new HttpForwarding(_yarp.Value.GetRequiredService<IHttpForwarder>(), address, tls, options.Timeout);
     }
 
     private void TryCredentials()

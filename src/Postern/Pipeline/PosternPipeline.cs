@@ -43,6 +43,7 @@ internal sealed partial class PosternPipeline(GateStages stages, TimeProvider ti
 
         if (context.State.Sessions is { } sessions && SessionLogins.Serves(context.Request.RawTarget))
         {
+            await Task.Yield();
             await sessions.AnswerAsync(context.Features, context.Request.RawTarget, context.Source);
             return;
         }

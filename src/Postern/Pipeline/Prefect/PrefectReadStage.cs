@@ -11,6 +11,8 @@ namespace Postern.Pipeline.Prefect;
 internal sealed class PrefectReadStage(TimeProvider time)
 {
     // A client that begins a body and never ends it must not hold its call open for ever.
+    private const int ReadAtOnce = 64 * 1024;
+
     private static readonly TimeSpan LongestBody = TimeSpan.FromSeconds(60);
 
     private static readonly Refusal OtherType = new(
@@ -36,6 +38,12 @@ internal sealed class PrefectReadStage(TimeProvider time)
         JsonElement? root = null;
         if (call.Body is { Length: > 0 } body)
         {
+            if (body.Length > ReadAtOnce)
+            {
+                // A batch of logs takes its time, which the thread that reads sockets doesn't have.
+                await Task.Yield();
+            }
+
             if (!PrefectJson.TryRead(body, out var document, out var fault))
             {
                 return PrefectReader.Unreadable(fault);

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Postern.Forwarding;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Postern.Pipeline.Prefect;
@@ -37,29 +38,25 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
             return false;
         }
 
-        DropUnwritable(answer.Headers);
-        DropUnwritable(answer.Content.Headers);
         call.ResponseBytes = answer.Content.Headers.ContentLength ?? 0;
         CorrectLocation(call.Context, answer);
         return true;
     }
 
     // What can't stand in a header the platform refuses with an exception, and with it an answer to what the server has done already.
+    private static bool DropUnwritable(HttpResponseMessage answer)
+    {
+        DropUnwritable(answer.Headers);
+        DropUnwritable(answer.Content.Headers);
+        return true;
+    }
+
     private static void DropUnwritable(HttpHeaders headers)
     {
-        List<string>? unwritable = null;
-        foreach (var header in headers.NonValidated)
+        foreach (var name in headers.NonValidated.Where(header => header.Value.Any(value => !ResponseHeaderText.IsWritable(header.Key, value))).Select(header => header.Key).ToArray())
         {
-            foreach (var value in header.Value)
-            {
-                if (!ResponseHeaderText.IsWritable(header.Key, value))
-                {
-                    (unwritable ??= []).Add(header.Key);
-                }
-            }
+            headers.Remove(name);
         }
-
-        unwritable?.ForEach(name => headers.Remove(name));
     }
 
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -70,7 +67,7 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
     }
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken) =>
-        (proxyResponse is null || Accept(call, proxyResponse)) && await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        (proxyResponse is null || (Accept(call, proxyResponse) && DropUnwritable(proxyResponse))) && await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
 
     // A server that doesn't trust our word on the scheme writes its own into redirects: a client would go to the other scheme, and drop its credential.
     private static void CorrectLocation(HttpContext context, HttpResponseMessage answer)

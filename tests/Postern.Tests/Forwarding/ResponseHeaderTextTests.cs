@@ -1,6 +1,6 @@
-using Postern.Pipeline;
+using Postern.Forwarding;
 
-namespace Postern.Tests.Pipeline;
+namespace Postern.Tests.Forwarding;
 
 public sealed class ResponseHeaderTextTests
 {

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Postern.Pipeline;
+namespace Postern.Forwarding;
 
 /// <summary>What the gate can write into an answer's headers: visible ASCII, and in the one header that holds names of people's things also Latin-1, as engines write it.</summary>
 internal static class ResponseHeaderText
