@@ -1,4 +1,5 @@
 using System.Text;
+using Postern.FunctionalTests.Infrastructure;
 
 namespace Postern.FunctionalTests.Prefect;
 
@@ -7,10 +8,12 @@ public sealed class PrefectDocumentTests : IAsyncLifetime
 {
     private const string Flow = "44444444-4444-4444-4444-444444444444";
     private const string Other = "55555555-5555-5555-5555-555555555555";
+    private const string Run = "0192f3c4-6d1e-7c30-9f6b-3a4d5e6f7a8b";
     private const string Policy = """
         bindings:
           - { who: ["user:team"], role: viewer, where: { prefect: main, tag: "team-*" } }
           - { who: ["user:dev"], role: developer, where: { prefect: main } }
+          - { who: ["user:work"], role: worker, where: { prefect: main } }
         """;
 
     private PrefectGate _gate = null!;
@@ -20,6 +23,9 @@ public sealed class PrefectDocumentTests : IAsyncLifetime
         {
             "/api/flows/filter" => PrefectAnswer.Json(200, $$"""[{"id":"{{Flow}}","name":"etl","tags":["team-data"]},{"id":"{{Other}}","name":"payroll","tags":[]}]"""),
             "/api/deployments/filter" => PrefectAnswer.Json(200, $$"""[{"id":"11111111-1111-1111-1111-111111111111","name":"nightly","flow_id":"{{Flow}}","work_pool_name":"procs","tags":["team-data"]}]"""),
+            $"/api/deployments/{Flow}/create_flow_run" => PrefectAnswer.Json(201, $$"""{"id":"{{Run}}","name":"blue-fox"}"""),
+            "/api/work_pools/procs/get_scheduled_flow_runs" => PrefectAnswer.Json(200, $$"""[{"work_pool_id":"{{Other}}","work_queue_id":"{{Other}}","flow_run":{"id":"{{Run}}","name":"blue-fox"} }]"""),
+            $"/api/flow_runs/{Run}/set_state" => PrefectAnswer.Json(200, """{"status":"ACCEPT","state":{"type":"X"},"details":{} }"""),
             "/api/deployments/" => PrefectAnswer.Json(201, """{"id":"11111111-1111-1111-1111-111111111111"}"""),
             _ => PrefectAnswer.Json(200, "[]"),
         },
@@ -89,4 +95,26 @@ public sealed class PrefectDocumentTests : IAsyncLifetime
         Assert.Equal(status, (await _gate.SendAsync(method, target, "dev")).Status);
         Assert.Empty(_gate.Server.Requests);
     }
+
+    [Fact]
+    public async Task StoryOfARun_IsASearchForItsId()
+    {
+        await _gate.SendAsync("POST", $"/api/deployments/{Flow}/create_flow_run", "dev", """{"parameters":{"n":1} }""");
+        await _gate.SendAsync("POST", "/api/work_pools/procs/get_scheduled_flow_runs", "work", """{"work_queue_names":["default"]}""");
+        await _gate.SendAsync("POST", $"/api/flow_runs/{Run}/set_state", "work", """{"state":{"type":"RUNNING","name":"Running"} }""");
+        await _gate.SendAsync("POST", "/api/logs/", "work", $$"""[{"name":"n","level":20,"message":"m","timestamp":"2026-11-22T11:40:21Z","flow_run_id":"{{Run}}"}]""");
+        await _gate.SendAsync("POST", "/api/flows/filter", "dev", "{}");
+        await _gate.SendAsync("POST", $"/api/flow_runs/{Run.ToUpperInvariant()}/set_state", "dev", """{"state":{"type":"CANCELLING","name":"Cancelling"} }""");
+
+        string[] story =
+        [
+            "test/dev create_flow_run_from_deployment  ", "test/work get_scheduled_flow_runs  ", "test/work set_flow_run_state RUNNING (Running) ACCEPT", "test/work create_logs  ",
+            "test/dev set_flow_run_state CANCELLING (Cancelling) ACCEPT",
+        ];
+        await Eventually.TrueAsync(() => Story().Length == story.Length, _gate.Gate.Audit.Text);
+        Assert.Equal(story, Story());
+    }
+
+    private string[] Story() =>
+        [.. _gate.Gate.Audit.Records().Where(line => line["event"] == "call" && line.Text.Contains(Run, StringComparison.Ordinal)).Select(line => $"{line["caller"]} {line["operation"]} {line["state"]} {line["stateStatus"]}")];
 }
