@@ -96,6 +96,9 @@ internal sealed class PrefectCall(HttpContext context, GateState state, PrefectE
     /// <summary>Set by Forward: the server doesn't take what the gate presents.</summary>
     public bool IsGateRefused { get; set; }
 
+    /// <summary>Set by Forward: the server's answer can't be read.</summary>
+    public bool IsAnswerBroken { get; set; }
+
     public Refusal? Refusal { get; set; }
 
     public long RequestBytes { get; set; }

@@ -25,7 +25,7 @@ internal sealed class PrefectForwardStage
             return new Refusal(RefusalReason.UpstreamUnreachable, "The server doesn't take the gate's credential.", "engine credential refused");
         }
 
-        if (error == ForwarderError.None)
+        if (error == ForwarderError.None && !call.IsAnswerBroken)
         {
             call.Engine.NoteReached();
             return null;

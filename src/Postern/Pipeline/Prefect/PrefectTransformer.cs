@@ -38,6 +38,13 @@ internal sealed class PrefectTransformer(PrefectCall call) : HttpTransformer
             return false;
         }
 
+        // A length that is none, or two of them: where such an answer ends nobody can say.
+        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths) && (lengths.Count != 1 || answer.Content.Headers.ContentLength is null))
+        {
+            call.IsAnswerBroken = true;
+            return false;
+        }
+
         call.ResponseBytes = answer.Content.Headers.ContentLength ?? 0;
         CorrectLocation(call.Context, answer);
         return true;
