@@ -1,11 +1,14 @@
 // A Prefect server's calls: the gate beside nginx with an auth server, as one would put it in front of Prefect without a gate. What counts is all that stands between client and server.
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { accepts, cpu, freePort, start, until } from './parts.mjs';
+import { accepts, cpu, freePort, resident, start, until } from './parts.mjs';
 
+const here = dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const flowRun = '/api/flow_runs/5a1f0c6e-3b7d-4d55-9a53-0d6a3f6c9c11';
 const filter = JSON.stringify({ sort: 'START_TIME_DESC', offset: 0, limit: 10, flow_runs: { operator: 'and_', state: { operator: 'and_', type: { any_: ['RUNNING', 'PENDING'] } } } });
 const answer = JSON.stringify({ id: '5a1f0c6e-3b7d-4d55-9a53-0d6a3f6c9c11', name: 'blue-fox', flow_id: '44444444-4444-4444-4444-444444444444', tags: ['prod'], parameters: {}, state_type: 'COMPLETED', pad: 'x'.repeat(700) });
@@ -119,6 +122,58 @@ export async function http(folder, { ports, pids, key, calls, rounds, warmUp }) 
       perCall[side].push((used() - before) / calls * 1e6);
     }
   }
-  const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
   return { ratioToNginxAuth: Number((median(perCall.postern) / median(perCall.nginx)).toFixed(3)), cpuUsPerCall: Number(median(perCall.postern).toFixed(1)), nginxAuthCpuUsPerCall: Number(median(perCall.nginx).toFixed(1)) };
+}
+
+/** A stand-in for the server's sockets; its port. */
+export async function socketStandIn() {
+  const port = await freePort();
+  start('node', [join(here, 'socket-stand-in.mjs'), String(port)]);
+  await until('socket stand-in', () => accepts(port));
+  return port;
+}
+
+const sockets = (port, count, key, ...frames) => start('node', [join(here, 'sockets.mjs'), String(port), String(count), key, ...frames.map(String)]);
+
+const said = (clients, word, seconds) => until(`sockets: ${word}`, () => {
+  if (clients.exitCode !== null && !clients.output.includes(word)) throw new Error(clients.output);
+  return clients.output.includes(word);
+}, seconds);
+
+/** Events on eight sockets, so many frames with each write of a client's. */
+export async function frames({ ports, pids, key, calls, rounds, warmUp, perWrite = 1 }) {
+  const connections = 8;
+  const all = (side, count) => said(sockets(ports[side], connections, key, Math.floor(count / connections), perWrite), 'done', 60);
+  for (const side of ['nginx', 'postern']) await all(side, side === 'nginx' ? calls / 2 : warmUp);
+  const perFrame = { nginx: [], postern: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const side of ['nginx', 'postern']) {
+      const before = cpu(pids[side]);
+      await all(side, calls);
+      perFrame[side].push((cpu(pids[side]) - before) / calls * 1e6);
+    }
+  }
+  return { ratioToNginx: Number((median(perFrame.postern) / median(perFrame.nginx)).toFixed(3)), cpuUsPerFrame: Number(median(perFrame.postern).toFixed(2)), nginxCpuUsPerFrame: Number(median(perFrame.nginx).toFixed(2)) };
+}
+
+/** Resident bytes of each of so many sockets on which nothing happens. */
+export async function idleSockets(port, pid, key, count, hold) {
+  const open = async (number) => {
+    const clients = sockets(port, number, key);
+    await said(clients, 'open', 60);
+    return async () => {
+      clients.stdin.end();
+      await until('the end of sockets', () => clients.exitCode !== null);
+    };
+  };
+  // What the first sockets of a process cost (code that is compiled, pools that are filled) is no socket's.
+  const closeFirst = await open(count / 10);
+  await closeFirst();
+  await new Promise((r) => setTimeout(r, 2000));
+  const before = resident(pid);
+  const close = await open(count);
+  await new Promise((r) => setTimeout(r, hold * 1000));
+  const bytes = Math.round((resident(pid) - before) / count);
+  await close();
+  return bytes;
 }

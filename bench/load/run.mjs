@@ -12,10 +12,10 @@ import { accepts, certificates, cpu, freePort, gate, nginx, resident, start, sto
 
 const { values: options } = parseArgs({ options: {
   json: { type: 'boolean' }, postern: { type: 'string' }, calls: { type: 'string', default: '60000' }, rounds: { type: 'string', default: '3' },
-  polls: { type: 'string', default: '5000' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
+  polls: { type: 'string', default: '5000' }, sockets: { type: 'string', default: '2000' }, burst: { type: 'string', default: '1' }, hold: { type: 'string', default: '30' }, only: { type: 'string' }, help: { type: 'boolean' },
 } });
 if (options.help) {
-  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryCertificate|unaryGzip|pollWithTask|idlePoll|prefect]');
+  console.log('bench/load/run [--json] [--calls N] [--rounds N] [--polls N] [--sockets N] [--burst FRAMES-PER-WRITE] [--hold SECONDS] [--only unary|unaryStart|startAsserted|unaryKey|unaryCertificate|unaryGzip|pollWithTask|idlePoll|prefect|prefectHttp|prefectSockets]');
   process.exit(0);
 }
 
@@ -155,6 +155,31 @@ async function prefectServer() {
   proxy.kill('SIGTERM');
 }
 
+/** The server's sockets: what a frame costs, and what a socket keeps on which nothing happens. Each by a gate that has done nothing else. */
+async function prefectSockets() {
+  const upstream = await prefect.socketStandIn();
+  const { auth } = await prefect.standIns(join(folder, 'sockets'));
+  const pair = async (name) => {
+    const ports = { nginx: await freePort(), postern: await freePort() };
+    const { running, key } = await prefect.gate(join(folder, `gate-${name}`), options.postern, { port: ports.postern, admin: await freePort(), upstream, keySet, administrator });
+    const proxy = prefect.proxy(join(folder, `nginx-${name}`), ports.nginx, upstream, auth);
+    await until('nginx', () => accepts(ports.nginx));
+    await new Promise((r) => setTimeout(r, 2000));
+    return { ports, pids: { nginx: proxy.pid, postern: running.pid }, key, end: () => { running.kill('SIGKILL'); proxy.kill('SIGTERM'); } };
+  };
+  const busy = await pair('frames');
+  const frame = await prefect.frames({ ...busy, calls: Number(options.calls), rounds: Number(options.rounds), warmUp, perWrite: Number(options.burst) });
+  busy.end();
+  result.prefectFrame = frame;
+  say(`prefectFrame  ${frame.cpuUsPerFrame} µs a frame, nginx ${frame.nginxCpuUsPerFrame} µs: ${frame.ratioToNginx} of nginx`);
+
+  const idle = await pair('sockets');
+  const bytes = (side) => prefect.idleSockets(idle.ports[side], idle.pids[side], idle.key, Number(options.sockets), Math.min(20, Number(options.hold)));
+  result.prefectSocket = { bytes: await bytes('postern'), nginxBytes: await bytes('nginx') };
+  idle.end();
+  say(`prefectSocket ${(result.prefectSocket.bytes / 1024).toFixed(1)} KB each of ${options.sockets} open; nginx ${(result.prefectSocket.nginxBytes / 1024).toFixed(1)} KB`);
+}
+
 async function idlePolls(port, pid) {
   const before = resident(pid);
   const count = Number(options.polls);
@@ -222,7 +247,8 @@ try {
     result.idlePoll = { bytes: await idlePolls(side.postern, gateHolding.pid), nginxBytes: await idlePolls(side.nginx, nginxHolding.pid) };
     say(`idlePoll      ${(result.idlePoll.bytes / 1024).toFixed(1)} KB each of ${options.polls} open for ${options.hold} s; nginx ${(result.idlePoll.nginxBytes / 1024).toFixed(1)} KB`);
   }
-  if (wants('prefect')) await prefectServer();
+  if (wants('prefect') || wants('prefectHttp')) await prefectServer();
+  if (wants('prefect') || wants('prefectSockets')) await prefectSockets();
   if (options.json) console.log(JSON.stringify(result));
 } finally {
   stopAll();
