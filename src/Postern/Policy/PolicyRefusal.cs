@@ -20,7 +20,11 @@ internal static class PolicyRefusal
             : new Refusal(RefusalReason.NotAllowed, $"Request unauthorized. {asked}: {decision.Reason}.", detail);
     }
 
-    private static string Place(in Demand demand) => demand.Namespace is { Length: > 0 } name ? $" in namespace {Shown(name)}" : demand.ClusterScope ? " on the cluster" : "";
+    // Of a Prefect server no more than its name: others may have been looked up, and be more than the caller may know.
+    private static string Place(in Demand demand) => demand.Namespace is { Length: > 0 } name ? $" in namespace {Shown(name)}"
+        : demand.Prefect?.Server is { } server ? $" on Prefect server {Shown(server)}"
+        : demand.ClusterScope ? " on the cluster"
+        : "";
 
     private static string Shown(string name)
     {
