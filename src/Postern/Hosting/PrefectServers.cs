@@ -42,7 +42,7 @@ internal sealed class PrefectServers : IDisposable
         }
 
         kept.Credential.Offer(options.Credential);
-        return new PrefectEngine(options, PrefectCatalogue.Shared, kept.Http, kept.Credential, kept.Lookups, kept.Listings, kept.Health, _metrics);
+        return new PrefectEngine(options, PrefectCatalogue.Shared, kept.Http, kept.Credential, kept.Lookups, kept.Listings, kept.Cache, kept.Health, _metrics);
     }
 
     public IEnumerable<string> Missing()
@@ -99,6 +99,8 @@ internal sealed class PrefectServers : IDisposable
         public PrefectLookups Lookups { get; } = new(new PrefectClient(http, credential), time);
 
         public PrefectListings Listings { get; } = new(new PrefectClient(http, credential), time);
+
+        public PrefectCache Cache { get; } = new(time);
 
         public CredentialTrial Trial { get; } = new(options.Name, http, credential, logger);
 

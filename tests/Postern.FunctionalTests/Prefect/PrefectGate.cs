@@ -44,9 +44,10 @@ internal sealed class PrefectGate : IAsyncDisposable
     /// <param name="script">What the server answers.</param>
     /// <param name="with">Changes to the gate's set-up.</param>
     /// <param name="credential">YAML of what the gate presents.</param>
+    /// <param name="isCaching">Whether the gate may answer by itself what it heard before; most tests look at what the server gets.</param>
     /// <param name="extra">Further keys of the engine's entry, one per line.</param>
     public static async Task<PrefectGate> StartAsync(
-        Func<ArrivedRequest, PrefectAnswer>? script = null, Func<GateSetup, GateSetup>? with = null, string credential = "{ authString: \"" + AuthString + "\" }", string extra = "")
+        Func<ArrivedRequest, PrefectAnswer>? script = null, Func<GateSetup, GateSetup>? with = null, string credential = "{ authString: \"" + AuthString + "\" }", string extra = "", bool isCaching = false)
     {
         var server = StubPrefect.Start(script);
         var setup = new GateSetup
@@ -59,6 +60,7 @@ internal sealed class PrefectGate : IAsyncDisposable
                   - name: main
                     address: "http://{{server.Address}}"
                     credential: {{credential}}
+                    cache: {{(isCaching ? "true" : "false")}}
                 {{string.Join('\n', extra.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => "    " + line))}}
                 """,
         };

@@ -47,6 +47,12 @@ internal sealed record PrefectEngineOptions
     /// Whether the verified caller's name is written into the labels of the flow runs that he creates (<c>postern.caller</c>), over what the client claims there. Default true.
     /// </summary>
     public bool Stamp { get; init; } = true;
+
+    /// <summary>
+    /// Whether answers that are the same for whoever may have them are kept in memory, up to 60 s and 32 MiB: versions, <c>/openapi.json</c>, <c>/docs</c>, <c>/redoc</c>, files of the pages, and for
+    /// 1 s <c>/api/health</c>. Calls are judged and recorded all the same. Nothing that an answer says of anybody is kept, nor an error. Default true.
+    /// </summary>
+    public bool Cache { get; init; } = true;
 }
 
 /// <summary>What the gate presents upstream: exactly one member is set.</summary>

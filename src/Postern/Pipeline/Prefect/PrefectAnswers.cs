@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.IO.Compression;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Postern.Engines.Prefect;
 using Postern.Model;
 
@@ -51,7 +52,7 @@ internal static class PrefectAnswers
 
         try
         {
-            var plain = response.Headers.ContentEncoding.ToString() switch { "" => answer, "gzip" => Inflate(answer), _ => default };
+            var plain = Plain(response, answer);
             if (plain.IsEmpty)
             {
                 return;
@@ -60,9 +61,22 @@ internal static class PrefectAnswers
             using var document = JsonDocument.Parse(plain);
             Read(call.Facts, told, document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or InvalidDataException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             call.Note = "the answer could not be read for the record";
+        }
+    }
+
+    /// <summary>The answer unpacked; empty where it can't be.</summary>
+    public static ReadOnlyMemory<byte> Plain(HttpResponse response, ReadOnlyMemory<byte> answer)
+    {
+        try
+        {
+            return response.Headers.ContentEncoding.ToString() switch { "" => answer, "gzip" => Inflate(answer), _ => default };
+        }
+        catch (InvalidDataException)
+        {
+            return default;
         }
     }
 

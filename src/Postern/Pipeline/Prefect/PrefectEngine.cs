@@ -5,7 +5,7 @@ using Postern.Telemetry;
 namespace Postern.Pipeline.Prefect;
 
 /// <summary>One Prefect server behind the gate, running.</summary>
-internal sealed class PrefectEngine(PrefectEngineOptions options, PrefectCatalogue catalogue, HttpForwarding http, PrefectCredential credential, PrefectLookups lookups, PrefectListings listings, PrefectHealth health, Metrics metrics)
+internal sealed class PrefectEngine(PrefectEngineOptions options, PrefectCatalogue catalogue, HttpForwarding http, PrefectCredential credential, PrefectLookups lookups, PrefectListings listings, PrefectCache cache, PrefectHealth health, Metrics metrics)
 {
     public string Name => options.Name;
 
@@ -25,6 +25,9 @@ internal sealed class PrefectEngine(PrefectEngineOptions options, PrefectCatalog
 
     /// <summary>What there is on the server, for narrowing lists.</summary>
     public PrefectListings Listings => listings;
+
+    /// <summary>Answers that are the same for everybody, over reloads.</summary>
+    public PrefectCache Cache => cache;
 
     public void NoteReached() => health.Is(PrefectHealth.State.Well);
 

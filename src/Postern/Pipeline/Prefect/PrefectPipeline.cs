@@ -24,6 +24,7 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
     {
         using var call = new PrefectCall(new DefaultHttpContext(features), state, engine, source, time.GetUtcNow(), time.GetTimestamp());
         HeldAnswer? held = null;
+        PrefectCacheKey? key = null;
         try
         {
             call.Refusal = stages.Route.Run(call);
@@ -44,8 +45,12 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
                 ?? await stages.Audit.IntentAsync(call);
             if (call.Refusal is null)
             {
-                held = call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) || PrefectPages.IsSettings(call) ? HeldAnswer.Begin(call.Context, MostHeld) : null;
-                call.Refusal = await stages.Forward.RunAsync(call, ending);
+                key = PrefectCache.KeyOf(call);
+                if (key is null || !await call.Engine.Cache.TryAnswerAsync(call, key.Value))
+                {
+                    held = IsHeld(call) || key is not null ? HeldAnswer.Begin(call.Context, MostHeld) : null;
+                    call.Refusal = await stages.Forward.RunAsync(call, ending);
+                }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or BadHttpRequestException && (call.Context.RequestAborted.IsCancellationRequested || !call.IsDecided))
@@ -59,10 +64,14 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
             call.Refusal = new Refusal(RefusalReason.Bug, "Something went wrong in the gate.", e.GetType().Name);
         }
 
-        await EndAsync(call, held);
+        await EndAsync(call, held, key);
     }
 
-    private async ValueTask EndAsync(PrefectCall call, HeldAnswer? held)
+    // Until its record is on disk, or for what is read of it or written in it.
+    private static bool IsHeld(PrefectCall call) =>
+        call.AuditClass == AuditClass.Write || PrefectAnswers.AreRead(call.Route) || PrefectPages.IsSettings(call) || PrefectNextPage.IsNamed(call);
+
+    private async ValueTask EndAsync(PrefectCall call, HeldAnswer? held, PrefectCacheKey? key)
     {
         held?.End();
         PrefectLimitStage.Leave(call);
@@ -71,6 +80,11 @@ internal sealed partial class PrefectPipeline(PrefectStages stages, TimeProvider
             call.ResponseBytes = answer.Length;
             PrefectAnswers.Read(call, answer);
             PrefectPages.Correct(call, held);
+            PrefectNextPage.Correct(call, held);
+            if (key is { } kept)
+            {
+                call.Engine.Cache.Keep(call, kept, answer);
+            }
         }
 
         await stages.Audit.OutcomeAsync(call, call.Refusal is { } ended ? PrefectResponder.StatusOf(call, ended) : call.Context.Response.StatusCode);
