@@ -231,12 +231,7 @@ internal sealed partial class ManagementApi(Func<GateState> state, AuditLog audi
         record.RequestBytes = call.RequestBytes;
         if (call.IsAuthenticated)
         {
-            record.Caller = call.Caller.Name;
-            record.CallerKind = call.Caller.Kind;
-            record.Credential = call.Caller.CredentialId;
-            record.TokenId = call.Caller.TokenId;
-            record.SessionId = call.Caller.SessionId;
-            record.Actors = call.Caller.Actors.IsEmpty ? null : string.Join(" < ", call.Caller.Actors);
+            record.Name(call.Caller);
         }
     }
 

@@ -48,4 +48,15 @@ internal record struct AuditRecord
     public TimeSpan Duration;
     public long RequestBytes;
     public long ResponseBytes;
+
+    /// <summary>Whose call it is.</summary>
+    public void Name(Caller caller)
+    {
+        Caller = caller.Name;
+        CallerKind = caller.Kind;
+        Credential = caller.CredentialId;
+        TokenId = caller.TokenId;
+        SessionId = caller.SessionId;
+        Actors = caller.Actors.IsEmpty ? null : string.Join(" < ", caller.Actors);
+    }
 }

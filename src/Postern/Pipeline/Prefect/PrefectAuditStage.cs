@@ -108,13 +108,7 @@ internal sealed partial class PrefectAuditStage(AuditLog audit, TimeProvider tim
         };
         if (call.IsAuthenticated)
         {
-            var caller = call.Token.Caller;
-            record.Caller = caller.Name;
-            record.CallerKind = caller.Kind;
-            record.Credential = caller.CredentialId;
-            record.TokenId = caller.TokenId;
-            record.SessionId = caller.SessionId;
-            record.Actors = caller.Actors.IsEmpty ? null : string.Join(" < ", caller.Actors);
+            record.Name(call.Token.Caller);
         }
 
         if (call.IsRead)
