@@ -49,9 +49,9 @@ internal sealed class PrefectServers : IDisposable
     {
         foreach (var (name, kept) in _kept)
         {
-            if (kept.Health.Now != PrefectHealth.State.Well)
+            if (kept.Health.Now != PrefectServerState.Well)
             {
-                yield return kept.Health.Now == PrefectHealth.State.Away ? $"engine {name}: can't be reached" : $"engine {name}: refuses what the gate presents";
+                yield return kept.Health.Now == PrefectServerState.Away ? $"engine {name}: can't be reached" : $"engine {name}: refuses what the gate presents";
             }
         }
     }

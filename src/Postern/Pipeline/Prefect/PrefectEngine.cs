@@ -29,23 +29,24 @@ internal sealed class PrefectEngine(PrefectEngineOptions options, PrefectCatalog
     /// <summary>Answers that are the same for everybody, over reloads.</summary>
     public PrefectCache Cache => cache;
 
-    public void NoteReached() => health.Is(PrefectHealth.State.Well);
+    public void NoteReached() => health.Is(PrefectServerState.Well);
 
-    public void NoteRefused() => health.Is(PrefectHealth.State.RefusesGate);
+    public void NoteRefused() => health.Is(PrefectServerState.RefusesGate);
 
-    public void NoteUnreached() => health.Is(PrefectHealth.State.Away);
+    public void NoteUnreached() => health.Is(PrefectServerState.Away);
 
     public MethodMeter MeterOf(PrefectRoute route) => metrics.Method(options.Name, route.Operation, route.Class == RouteClass.Poll);
 }
+
+/// <summary>What a server's last answer says of it.</summary>
+internal enum PrefectServerState { Well, Away, RefusesGate }
 
 /// <summary>How the server answered last, for readiness. Kept over reloads.</summary>
 internal sealed class PrefectHealth
 {
     private int _state;
 
-    public enum State { Well, Away, RefusesGate }
+    public PrefectServerState Now => (PrefectServerState)Volatile.Read(ref _state);
 
-    public State Now => (State)Volatile.Read(ref _state);
-
-    public void Is(State state) => Volatile.Write(ref _state, (int)state);
+    public void Is(PrefectServerState state) => Volatile.Write(ref _state, (int)state);
 }
